@@ -1,0 +1,5 @@
+#ifndef CCHECKSUM_H
+#define CCHECKSUM_H
+#include <stddef.h>
+#include <stdint.h>
+#endif
