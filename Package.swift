@@ -59,7 +59,7 @@ let package = Package(
         .target(
             name: "Metadata",
             dependencies: [
-                "Checksum", "KeyValueStore", "ObjectDataStore", nioCore,
+                "Checksum", "FileSystem", "KeyValueStore", "ObjectDataStore", nioCore,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
@@ -101,13 +101,47 @@ let package = Package(
             ]
         ),
 
+        // Load generators and what they are compared with; here, and not in a package of their own, so that they share the build.
+        .executableTarget(
+            name: "http-baseline",
+            dependencies: [
+                nioCore, .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/http-baseline"
+        ),
+        .executableTarget(
+            name: "http-constant",
+            dependencies: [
+                "HTTPServer", nioCore, .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/http-constant"
+        ),
+        .executableTarget(
+            name: "s3-load",
+            dependencies: [
+                nioCore, .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/s3-load"
+        ),
+
         // Suites that several targets share.
         .target(name: "KeyValueStoreTestKit", dependencies: ["KeyValueStore"], path: "Tests/KeyValueStoreTestKit"),
 
         .testTarget(name: "ChecksumTests", dependencies: ["Checksum"]),
         .testTarget(name: "FileSystemTests", dependencies: ["FileSystem", nioCore]),
         .testTarget(name: "KeyValueStoreTests", dependencies: ["KeyValueStore", "KeyValueStoreTestKit"]),
-        .testTarget(name: "ObjectDataStoreTests", dependencies: ["Checksum", "FileSystem", "ObjectDataStore", nioCore]),
+        .testTarget(
+            name: "ObjectDataStoreTests",
+            dependencies: [
+                "Checksum", "FileSystem", "ObjectDataStore", nioCore,
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
         .testTarget(
             name: "MetadataTests",
             dependencies: [
