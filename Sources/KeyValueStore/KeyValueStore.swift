@@ -73,7 +73,10 @@ package protocol KeyValueReader {
     ) throws(KeyValueStoreError) -> Result?
 
     /// A cursor over keys in `lowerBound ..< upperBound` (`nil`: no bound), positioned nowhere until it is told to seek.
-    /// - Parameter readAhead: the caller will read many consecutive records.
+    ///
+    /// It shows the state of the moment when it was made: a cursor of a transaction shows the writes gathered so far, not
+    /// the later ones.
+    /// - Throws: `.closed`, `.invalidArgument` for an unknown column family.
     func makeCursor(
         in family: ColumnFamily, from lowerBound: [UInt8]?, to upperBound: [UInt8]?, tier: ReadTier
     ) throws(KeyValueStoreError) -> Cursor
@@ -82,7 +85,11 @@ package protocol KeyValueReader {
 /// A position in the ordered keys of one column family.
 ///
 /// After `seek…` or `next`, `isValid` says whether it stands on a record; a failed read (damage, `.incomplete`) throws
-/// and is never reported as the end of the data.
+/// and is never reported as the end of the data. A cursor that threw must be told to seek before it moves again.
+///
+/// `next` and `previous` on a cursor that ran off one end: further out stays there, back in stands on the last (first)
+/// record. So `seek(to: key)` and `previous()` find the greatest key below `key`, whatever is at or after it.
+/// A cursor is used by one thread at a time.
 package protocol KeyValueCursor {
     var isValid: Bool { get }
     /// To the first key at or after `key` (within the bounds).

@@ -1,0 +1,25 @@
+/// How a `RocksDBStore` is opened. The defaults keep a node with a million objects well under 512 MiB of memory;
+/// docs/decisions/0001-key-value-store.md has the reasons.
+package struct RocksDBOptions: Sendable {
+    /// Commits go to RocksDB's write-ahead log (a single node). Without it (a replica, whose log is Raft's) a crash loses
+    /// what was committed after the last flush, over all families at one point of the commit order.
+    package var usesWriteAheadLog = true
+    /// Blocks, index, filters and large values read lately, in bytes. Shared by all families.
+    package var blockCacheBytes = 128 << 20
+    /// One family's memtable is written to a file beyond this, in bytes.
+    package var writeBufferBytes = 32 << 20
+    /// All memtables together; the largest is written to a file beyond this, in bytes.
+    package var writeBuffersBytesMax = 64 << 20
+    /// The log is kept below this by flushing the families that hold its oldest file, in bytes.
+    package var writeAheadLogBytesMax: UInt64 = 192 << 20
+    /// Values of this size or more go to blob files, in families that hold large values, in bytes.
+    package var blobBytesMin: UInt64 = 4 << 10
+    /// Table files kept open. Each costs a descriptor and a little memory; beyond it, they are opened again when read,
+    /// and a `.memory` read of one that is not open is `.incomplete`.
+    package var openFilesMax = 512
+    /// Flushes and compactions that run at once.
+    package var backgroundJobs = 2
+    package var bloomBitsPerKey = 10.0
+
+    package init() {}
+}
