@@ -1,0 +1,130 @@
+import NIOPosix
+package import ObjectDataStore
+
+extension MetadataEngineCore {
+    // MARK: Buckets
+
+    package func createBucket(_ request: CreateBucket) async throws(MetadataError) {
+        _ = try await write(.createBucket(request))
+    }
+
+    package func deleteBucket(_ request: DeleteBucket) async throws(MetadataError) {
+        _ = try await write(.deleteBucket(request))
+    }
+
+    package func setBucketVersioning(_ request: SetBucketVersioning) async throws(MetadataError) {
+        _ = try await write(.setBucketVersioning(request))
+    }
+
+    // MARK: Objects
+
+    package func putObject(_ request: PutObject) async throws(MetadataError) -> PutObjectResult {
+        try await write(.putObject(request), body: request.body).put
+    }
+
+    package func updateObjectMetadata(_ request: UpdateObjectMetadata) async throws(MetadataError) -> PutObjectResult {
+        try await write(.updateMetadata(request)).put
+    }
+
+    package func deleteObject(_ request: DeleteObject) async throws(MetadataError) -> DeleteObjectResult {
+        try await write(.deleteObject(request)).deleted
+    }
+
+    package func deleteObjects(
+        _ requests: [DeleteObject]
+    ) async throws(MetadataError) -> [Result<DeleteObjectResult, MetadataError>] {
+        guard requests.count <= MetadataOperation.batchCountMax else {
+            throw MetadataError(.invalidArgument, "at most \(MetadataOperation.batchCountMax) objects are deleted at once")
+        }
+        if requests.isEmpty { return [] }
+        switch await writer.write(.batchOps(requests.map { .deleteObject($0) })) {
+        case .applied(.batch(let results)): return results.map { $0.map(\.deleted) }
+        case .applied(.change): preconditionFailure("a batch was answered as one change")
+        case .notApplied(let error): throw error
+        }
+    }
+
+    // MARK: Multipart uploads
+
+    package func createMultipartUpload(_ request: CreateMultipartUpload) async throws(MetadataError) -> UploadID {
+        try await write(.createMultipartUpload(request)).upload
+    }
+
+    package func putPart(_ request: PutPart) async throws(MetadataError) {
+        _ = try await write(.putPart(request), body: request.body)
+    }
+
+    package func completeMultipartUpload(
+        _ request: CompleteMultipartUpload
+    ) async throws(MetadataError) -> PutObjectResult {
+        try await write(.completeMultipartUpload(request)).put
+    }
+
+    package func abortMultipartUpload(_ upload: MultipartUploadReference) async throws(MetadataError) {
+        _ = try await write(.abortMultipartUpload(upload))
+    }
+
+    // MARK: Bodies
+
+    package func makeBodyWriter() async throws(MetadataError) -> LocalObjectBodyWriter {
+        try await checkSpaceForBodies(space, readThreads)
+        do throws(ObjectDataStoreError) {
+            let (space, threads) = (space, readThreads)
+            return LocalObjectBodyWriter(try await bodies.makeWriter()) { () async throws(MetadataError) in
+                try await checkSpaceForBodies(space, threads)
+            }
+        } catch { throw MetadataError(error) }
+    }
+
+    /// Deletes it unless a record names it after all: a body is not taken from an object by a caller's mistake.
+    package func discardBody(_ body: StoredBody) async {
+        let key = KeySchema.body(body.id)
+        let isReferenced = try? await read(.callerFirst) { reader throws(MetadataReadError) in
+            try reader.metadata.record(key, in: KeySchema.bodies) { _ in } != nil
+        }
+        // Where that cannot be told, the next start's sweep decides.
+        if isReferenced == false { await bodies.delete([body.id]) }
+    }
+
+    // MARK: One change
+
+    private func write(
+        _ change: MetadataChange, body: ObjectBody? = nil
+    ) async throws(MetadataError) -> MetadataReply {
+        switch await writer.write(.change(change)) {
+        case .applied(.change(let result)):
+            // The body of a refused change is among the effects of its application.
+            return try result.get()
+        case .applied(.batch): preconditionFailure("one change was answered as a batch")
+        case .notApplied(let error):
+            // With an unknown outcome the record may turn up at the next start, which sweeps the body if it does not.
+            if case .stored(let body)? = body, error.code != .unknownOutcome { await discardBody(body) }
+            throw error
+        }
+    }
+}
+
+/// Each kind of change has its kind of reply.
+extension MetadataReply {
+    fileprivate var put: PutObjectResult {
+        guard case .put(let result) = self else { preconditionFailure("a put was answered as something else") }
+        return result
+    }
+
+    fileprivate var deleted: DeleteObjectResult {
+        guard case .deleted(let result) = self else { preconditionFailure("a deletion was answered as something else") }
+        return result
+    }
+
+    fileprivate var upload: UploadID {
+        guard case .uploadCreated(let id) = self else { preconditionFailure("an upload was answered as something else") }
+        return id
+    }
+}
+
+/// Asks on the pool, because a file system may take its time to tell what it has left.
+private func checkSpaceForBodies(_ space: SpaceReserve, _ threads: NIOThreadPool) async throws(MetadataError) {
+    let outcome = await threads.runBlocking { Result { () throws(MetadataError) in try space.checkBody() } }
+    guard let outcome else { throw MetadataError(.unavailable, "the engine is stopping") }
+    try outcome.get()
+}

@@ -1,0 +1,81 @@
+/// Keeps the disk from running full under the store, which could not go on after that.
+///
+/// What adds is refused while less than the reserve is available; what removes is let through down to a quarter of it, so
+/// that a full disk can be emptied. A write refused here has left no trace, and the next one may succeed.
+struct SpaceReserve: Sendable {
+    private let reservedByteCount: UInt64
+    /// `nil`: it cannot be told, and nothing is refused.
+    private let availableByteCount: @Sendable () -> UInt64?
+
+    init(reservedByteCount: UInt64, availableByteCount: @escaping @Sendable () -> UInt64?) {
+        self.reservedByteCount = reservedByteCount
+        self.availableByteCount = availableByteCount
+    }
+
+    /// Whether a large body may be written (or go on): it must leave twice the reserve, so that metadata can still be written
+    /// when bodies no longer can. May block as `admit` does.
+    func checkBody() throws(MetadataError) {
+        guard let available = availableByteCount(), available / 2 < reservedByteCount else { return }
+        throw MetadataError(.noSpace, "the disk has \(available) bytes left, and large bodies must leave more")
+    }
+
+    /// Those of a batch that may be written; each of the others goes to `refuse`. May block for as long as the system takes to tell.
+    func admit(_ batch: [PendingWrite], refuse: (PendingWrite, MetadataError) -> Void) -> [PendingWrite] {
+        guard let available = availableByteCount(), available < reservedByteCount else { return batch }
+        return batch.filter { write in
+            if write.operation.payload.onlyRemoves, available >= reservedByteCount / 4 { return true }
+            refuse(write, MetadataError(.noSpace, "the disk of the key-value store has \(available) bytes left"))
+            return false
+        }
+    }
+}
+
+extension MetadataOperation.Payload {
+    /// Takes nothing but what a delete marker or a log record needs.
+    var onlyRemoves: Bool {
+        switch self {
+        case .change(let change): change.onlyRemoves
+        case .batchOps(let changes): changes.allSatisfy(\.onlyRemoves)
+        }
+    }
+
+    /// For bounding queues and batches: bodies and a guess for the rest.
+    var approximateByteCount: Int {
+        switch self {
+        case .change(let change): change.approximateByteCount
+        case .batchOps(let changes): changes.reduce(0) { $0 + $1.approximateByteCount }
+        }
+    }
+}
+
+extension MetadataChange {
+    fileprivate var onlyRemoves: Bool {
+        switch self {
+        case .deleteObject, .deleteBucket, .abortMultipartUpload: true
+        case .putObject, .updateMetadata, .createBucket, .setBucketVersioning, .createMultipartUpload, .putPart,
+            .completeMultipartUpload:
+            false
+        }
+    }
+
+    fileprivate var approximateByteCount: Int {
+        let record = 1024
+        return switch self {
+        case .putObject(let request): record + request.body.inlineByteCount
+        case .putPart(let request): record + request.body.inlineByteCount
+        case .completeMultipartUpload(let request): record + 128 * request.parts.count
+        case .deleteObject, .deleteBucket, .abortMultipartUpload, .updateMetadata, .createBucket, .setBucketVersioning,
+            .createMultipartUpload:
+            record
+        }
+    }
+}
+
+extension ObjectBody {
+    fileprivate var inlineByteCount: Int {
+        switch self {
+        case .inline: Int(clamping: byteCount)
+        case .stored: 0
+        }
+    }
+}
