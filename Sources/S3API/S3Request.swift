@@ -84,7 +84,8 @@ package struct S3Query: Sendable, Equatable {
 
 /// What the client's checksum headers, trailers and `Content-MD5` promised, and what the bytes turned out to be.
 package struct S3BodyDigests: Sendable, Equatable {
-    /// The MD5 of the (decoded) body; the ETag of a single-part object.
+    /// The MD5 of the (decoded) body; the ETag of a single-part object. Empty where neither the operation (PutObject,
+    /// UploadPart) nor a `Content-MD5` asks for it: hashing is what a body costs most.
     package var md5: [UInt8]
     /// The additional checksum that was asked for (header, trailer or `x-amz-sdk-checksum-algorithm`), already verified where the client gave its value.
     package var checksum: ObjectChecksum?

@@ -1,0 +1,146 @@
+package import HTTPServer
+package import Logging
+package import Metadata
+import NIOCore
+import NIOHTTP1
+
+/// The S3 protocol's front: parses, routes, authenticates and verifies each request, and hands it to its operation.
+///
+/// What arrives at `S3Operations` is known to come from the identity it names; what leaves is a response of the operation or an
+/// error document. It runs on the connection's event loop.
+package struct S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
+    private let operations: S3Operations<Engine>
+    private let configuration: S3ServiceConfiguration
+    private let verifier: SignatureVerifier
+    private let hashing: S3HashingPool
+    private let requestIDs: S3RequestIDs
+    private let logger: Logger
+
+    package init(engine: Engine, configuration: S3ServiceConfiguration, hashing: S3HashingPool, logger: Logger) {
+        self.operations = S3Operations(engine: engine, region: configuration.region, hashing: hashing)
+        self.configuration = configuration
+        self.verifier = SignatureVerifier(
+            region: configuration.region, credentials: configuration.credentials, limits: configuration.limits)
+        self.hashing = hashing
+        self.requestIDs = S3RequestIDs()
+        self.logger = logger
+    }
+
+    package func respond(to request: HTTPRequest) async -> HTTPResponse {
+        let requestID = requestIDs.next()
+        var response: HTTPResponse
+        do throws(S3Error) {
+            response = try await answer(request, requestID: requestID)
+        } catch {
+            response = errorResponse(error, method: request.method, target: request.target, requestID: requestID)
+        }
+        addCommonHeaders(&response, requestID: requestID)
+        return response
+    }
+
+    private func answer(_ request: HTTPRequest, requestID: String) async throws(S3Error) -> HTTPResponse {
+        let now = configuration.clock()
+        let target = try S3Target(parsing: request.target)
+        let operation = try S3Router.route(method: request.method, target: target, headers: request.headers)
+        // A form carries its signature in its body: there is nothing here to authenticate.
+        if operation == .notImplemented("PostObject") { throw .notImplemented(operation: operation.name) }
+
+        let signature = try verifier.verify(
+            method: request.method, target: target, headers: request.headers, nowMilliseconds: now)
+        if case .notImplemented(let name) = operation { throw .notImplemented(operation: name) }
+        try S3HeaderPolicy.check(request.headers, of: signature.identity)
+
+        let plan = try BodyPlan(
+            operation: operation, headers: request.headers, signature: signature, limits: configuration.limits)
+        let body = try await S3RequestBody(request.body, plan: plan, hashing: hashing, eventLoop: request.eventLoop)
+        var headers = request.headers
+        S3HeaderPolicy.removeTransferCoding(from: &headers)
+        return try await perform(
+            S3Request(
+                operation: operation, method: request.method, bucket: target.bucket, key: target.key, query: target.query,
+                headers: headers, identity: signature.identity, body: body, requestID: requestID, nowMilliseconds: now,
+                eventLoop: request.eventLoop))
+    }
+
+    private func perform(_ request: S3Request) async throws(S3Error) -> HTTPResponse {
+        switch request.operation {
+        case .listBuckets: try await operations.listBuckets(request)
+        case .createBucket: try await operations.createBucket(request)
+        case .headBucket: try await operations.headBucket(request)
+        case .deleteBucket: try await operations.deleteBucket(request)
+        case .getBucketLocation: try await operations.getBucketLocation(request)
+        case .getBucketVersioning: try await operations.getBucketVersioning(request)
+        case .putBucketVersioning: try await operations.putBucketVersioning(request)
+        case .listObjects: try await operations.listObjects(request)
+        case .listObjectsV2: try await operations.listObjectsV2(request)
+        case .listObjectVersions: try await operations.listObjectVersions(request)
+        case .listMultipartUploads: try await operations.listMultipartUploads(request)
+        case .putObject: try await operations.putObject(request)
+        case .getObject: try await operations.getObject(request)
+        case .headObject: try await operations.headObject(request)
+        case .deleteObject: try await operations.deleteObject(request)
+        case .deleteObjects: try await operations.deleteObjects(request)
+        case .copyObject: try await operations.copyObject(request)
+        case .createMultipartUpload: try await operations.createMultipartUpload(request)
+        case .uploadPart: try await operations.uploadPart(request)
+        case .completeMultipartUpload: try await operations.completeMultipartUpload(request)
+        case .abortMultipartUpload: try await operations.abortMultipartUpload(request)
+        case .listParts: try await operations.listParts(request)
+        case .notImplemented(let name): throw .notImplemented(operation: name)
+        }
+    }
+
+    // MARK: Errors
+
+    package func respond(toMalformed reason: HTTPProtocolViolation) -> HTTPResponse {
+        let requestID = requestIDs.next()
+        var response = errorResponse(S3Error(reason), method: .GET, target: "/", requestID: requestID)
+        addCommonHeaders(&response, requestID: requestID)
+        return response
+    }
+
+    private func errorResponse(_ error: S3Error, method: HTTPMethod, target: String, requestID: String) -> HTTPResponse {
+        if error.status.code >= 500, error.code != "NotImplemented" {
+            logger.warning(
+                "A request has failed.",
+                metadata: ["code": "\(error.code)", "status": "\(error.status.code)", "request-id": "\(requestID)"])
+        }
+        var headers = HTTPHeaders()
+        for header in error.headers { headers.add(name: header.name, value: header.value) }
+        // Neither HEAD nor 304 has a body: the status and the request id must do.
+        guard method != .HEAD, error.status != .notModified else {
+            return HTTPResponse(status: error.status, headers: headers, closesConnection: error.closesConnection)
+        }
+        headers.add(name: "Content-Type", value: "application/xml")
+        let resource = String(Substring(target.utf8.prefix { $0 != UInt8(ascii: "?") }))
+        let document = S3ErrorDocument.encode(
+            error, resource: resource, requestID: requestID, hostID: configuration.hostID)
+        return HTTPResponse(
+            status: error.status, headers: headers, body: .bytes(document), closesConnection: error.closesConnection)
+    }
+
+    /// The HTTP server adds `Date`.
+    private func addCommonHeaders(_ response: inout HTTPResponse, requestID: String) {
+        response.headers.add(name: "x-amz-request-id", value: requestID)
+        response.headers.add(name: "x-amz-id-2", value: configuration.hostID)
+        response.headers.replaceOrAdd(name: "Server", value: "rustfs-metadata")
+    }
+}
+
+extension S3Error {
+    /// What the HTTP server refuses by itself, as an error of S3.
+    package init(_ violation: HTTPProtocolViolation) {
+        switch violation {
+        case .malformedRequest:
+            self.init("BadRequest", .badRequest, "An error occurred when parsing the HTTP request.", closesConnection: true)
+        case .requestLineTooLong:
+            self.init("RequestURITooLong", .uriTooLong, "The request line is too long.", closesConnection: true)
+        case .headersTooLarge, .tooManyHeaders:
+            self.init(
+                "RequestHeaderSectionTooLarge", .badRequest,
+                "Your request header section exceeds the maximum allowed request header section size.",
+                closesConnection: true)
+        case .headTimeout: self = .requestTimedOut
+        }
+    }
+}
