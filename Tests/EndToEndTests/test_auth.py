@@ -21,12 +21,15 @@ def now():
         ({"access_key": "UNKNOWN"}, 403, "InvalidAccessKeyId"),
         ({"region": "mars-1"}, 400, "AuthorizationHeaderMalformed"),
         ({"service": "ec2"}, 400, "AuthorizationHeaderMalformed"),
-        ({"when": datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=16)}, 403, "RequestTimeTooSkewed"),
-        ({"when": datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=16)}, 403, "RequestTimeTooSkewed"),
+        ({"minutes": -16}, 403, "RequestTimeTooSkewed"),
+        ({"minutes": 16}, 403, "RequestTimeTooSkewed"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_refused(server, s3, bucket, options, status, code):
+    options = dict(options)
+    if minutes := options.pop("minutes", 0):
+        options["when"] = now() + datetime.timedelta(minutes=minutes)
     reply = raw(server, "PUT", f"/{bucket}/k", body=b"x", **options)
     assert (reply.status, reply.code) == (status, code), reply
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
@@ -78,7 +81,7 @@ def test_tampering(server, s3, bucket, change):
     elif change == "unsigned-amz-header":
         headers["x-amz-storage-class"] = "STANDARD_IA"
     reply = raw(server, method, target, headers, body, sign=False)
-    assert reply.status in (400, 403) and reply.code, reply
+    assert reply.status in (400, 403, 405) and reply.code, reply
     if change == "body":
         assert reply.code == "XAmzContentSHA256Mismatch"
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0

@@ -163,7 +163,7 @@ def test_one_header_without_an_end(server):
 
 def test_slow_clients_are_closed_and_disturb_nobody(workspace, own_server):
     own_server.configuration = write_configuration(
-        workspace / "slow.yaml", "  limits:\n    header_timeout_ms: 2000\n    idle_timeout_ms: 2000\n"
+        workspace / "slow.yaml", "  limits:\n    head_timeout_seconds: 2\n    idle_timeout_seconds: 2\n"
     )
     own_server.start()
     s3 = make_client(own_server)

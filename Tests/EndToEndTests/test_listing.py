@@ -93,7 +93,7 @@ def test_max_keys(s3, server, tree):
 
 
 def test_tokens_that_are_not_ours(server, tree):
-    for token in ("x", "%00", "AAAA", "", "a/1", "....", "A" * 5000):
+    for token in ("x", "%00", "AAAA", "a%2F1", "....", "A" * 5000):
         reply = raw(server, "GET", f"/{tree}?continuation-token={token}&list-type=2")
         assert reply.status == 400 and reply.code == "InvalidArgument", (token, reply)
 
@@ -101,7 +101,7 @@ def test_tokens_that_are_not_ours(server, tree):
 def test_url_encoding(server, s3, bucket):
     for key in ("a b", "c+d", "e/f", "ü", "g%h", "i*~()'!"):
         s3.put_object(Bucket=bucket, Key=key, Body=b"")
-    text = raw(server, "GET", f"/{bucket}?delimiter=/&encoding-type=url&list-type=2").body.decode()
+    text = raw(server, "GET", f"/{bucket}?delimiter=%2F&encoding-type=url&list-type=2").body.decode()
     assert "<EncodingType>url</EncodingType>" in text
     assert "<Key>a+b</Key>" in text or "<Key>a%20b</Key>" in text
     for piece in ("<Key>c%2Bd</Key>", "<Prefix>e/</Prefix>", "<Key>%C3%BC</Key>", "<Key>g%25h</Key>"):
