@@ -71,7 +71,7 @@ let package = Package(
         .target(
             name: "S3API",
             dependencies: [
-                "Checksum", "HTTPServer", "Metadata", nioCore,
+                "Checksum", "HTTPServer", "Metadata", "ObjectDataStore", nioCore,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Crypto", package: "swift-crypto"),

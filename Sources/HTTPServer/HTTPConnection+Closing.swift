@@ -34,10 +34,10 @@ extension HTTPConnection {
         context?.close(promise: nil)
     }
 
-    /// The server is stopping: a connection without a request is closed.
+    /// The server is stopping: a connection without a request is closed, once the last response has left it.
     func closeIfIdle() {
         if phase == .awaitingHead, !input.hasHeadBegun {
-            closeNow()
+            closeAfterFlush(lingers: false)
         }
     }
 
@@ -55,7 +55,7 @@ extension HTTPConnection {
                 loop.counters.timeouts.increment()
                 refuse(.headTimeout)
             } else {
-                closeNow()
+                closeAfterFlush(lingers: false)
             }
         case .collecting:
             guard isBodyTooSlow(now: now) else { return }

@@ -155,9 +155,10 @@ def test_one_header_without_an_end(server):
         connection.sendall(b"GET / HTTP/1.1\r\nx: ")
         for _ in range(2000):
             connection.sendall(b"y" * 16384)
-        raise AssertionError("32 MiB of one header were taken")
     except (BrokenPipeError, ConnectionResetError):
         pass
+    reply = read_all(connection)
+    assert reply == b"" or reply.split(b" ")[1] in (b"400", b"431"), reply[:100]
     assert server.resident_bytes() - before < 64 * 1024 * 1024
 
 

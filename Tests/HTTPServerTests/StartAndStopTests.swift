@@ -68,4 +68,21 @@ import Testing
             #expect(await client.receiveToEnd() == "")
         }
     }
+
+    /// A response that the handler had finished but that was still on its way was cut when the server stopped: its connection
+    /// counted as idle.
+    @Test("A stop waits for a response that is still on its way to a slow client")
+    func unsentResponse() async throws {
+        let byteCount = 64 << 20
+        try await withServer(answer: { _ in
+            HTTPResponse(status: .ok, headers: [:], body: .bytes(ByteBuffer(repeating: 1, count: byteCount)))
+        }) { server, port in
+            let client = try await RawClient(port: port)
+            try await client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            #expect(try await client.receiveHead().status == 200)
+            let stopping = Task { await server.stop(gracefully: .seconds(50)) }
+            #expect(try await client.receive(byteCount: byteCount).readableBytes == byteCount)
+            await stopping.value
+        }
+    }
 }
