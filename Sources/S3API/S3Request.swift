@@ -29,11 +29,14 @@ package struct S3Request: Sendable {
     package var requestID: String
     /// Milliseconds UTC at the request's arrival.
     package var nowMilliseconds: UInt64
+    /// The request came over TLS.
+    package var isSecure: Bool
     package var eventLoop: any EventLoop
 
     package init(
         operation: S3Operation, method: HTTPMethod, bucket: String, key: [UInt8], query: S3Query, headers: HTTPHeaders,
-        identity: S3Identity, body: S3RequestBody, requestID: String, nowMilliseconds: UInt64, eventLoop: any EventLoop
+        identity: S3Identity, body: S3RequestBody, requestID: String, nowMilliseconds: UInt64, isSecure: Bool = false,
+        eventLoop: any EventLoop
     ) {
         self.operation = operation
         self.method = method
@@ -45,6 +48,7 @@ package struct S3Request: Sendable {
         self.body = body
         self.requestID = requestID
         self.nowMilliseconds = nowMilliseconds
+        self.isSecure = isSecure
         self.eventLoop = eventLoop
     }
 }

@@ -31,7 +31,7 @@ extension S3Operations {
         var headers = HTTPHeaders.xml
         headers.addVersion(result.versionID, result.bucketVersioning)
         var document = XMLWriter(root: "CompleteMultipartUploadResult")
-        let authority = request.headers.first(name: "host").map { "http://" + $0 } ?? ""
+        let authority = request.headers.first(name: "host").map { (request.isSecure ? "https://" : "http://") + $0 } ?? ""
         document.element("Location", authority + "/" + request.bucket + "/" + PathEscape.encode(request.key))
         document.element("Bucket", request.bucket)
         document.element("Key", request.key)

@@ -59,7 +59,7 @@ package struct S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
             S3Request(
                 operation: operation, method: request.method, bucket: target.bucket, key: target.key, query: target.query,
                 headers: headers, identity: signature.identity, body: body, requestID: requestID, nowMilliseconds: now,
-                eventLoop: request.eventLoop))
+                isSecure: request.isSecure, eventLoop: request.eventLoop))
     }
 
     private func perform(_ request: S3Request) async throws(S3Error) -> HTTPResponse {
