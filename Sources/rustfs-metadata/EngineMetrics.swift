@@ -7,6 +7,7 @@ extension PrometheusMetricsFactory {
 
     /// Exports the engine's state and the counters of the buckets of these owners (canonical ids).
     func registerEngine(_ engine: LocalMetadataEngine, owners: [String]) {
+        for (name, help) in Self.engineHelp { describe(name, help) }
         registerCollector {
             let status = engine.status()
             guard !status.isClosed else { return [] }
@@ -30,6 +31,16 @@ extension PrometheusMetricsFactory {
             return samples
         }
     }
+
+    /// What the engine itself records, by swift-metrics, which knows no help texts.
+    private static let engineHelp = [
+        ("rustfs_metadata_write_latency_seconds", "From a write's arrival at the engine to its outcome."),
+        ("rustfs_metadata_commit_duration_seconds", "What one group of writes takes at the store, its sync included."),
+        ("rustfs_metadata_commit_batch_size", "Writes that the last commit held."),
+        ("rustfs_metadata_write_queue_depth", "Writes that wait for the next commit."),
+        ("rustfs_metadata_applied_index", "The last operation that reads see."),
+        ("rustfs_metadata_writes_total", "Writes by outcome: applied, declined by a precondition or the like, failed."),
+    ]
 
     private static func samples(of usage: BucketUsage, bucket: String) -> [MetricSample] {
         let labels = [("bucket", bucket)]
