@@ -47,6 +47,7 @@ private final class ConstantHandler: ChannelInboundHandler {
 
     private let body: ByteBuffer
     private let headers: HTTPHeaders
+    private var isHead = false
 
     init(body: ByteBuffer) {
         self.body = body
@@ -54,9 +55,11 @@ private final class ConstantHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard case .end = unwrapInboundIn(data) else { return }
+        let part = unwrapInboundIn(data)
+        if case .head(let head) = part { isHead = head.method == .HEAD }
+        guard case .end = part else { return }
         context.write(wrapOutboundOut(.head(.init(version: .http1_1, status: .ok, headers: headers))), promise: nil)
-        context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        if !isHead { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     }
 

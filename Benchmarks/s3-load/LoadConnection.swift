@@ -33,12 +33,15 @@ final class LoadPlan: Sendable {
 struct LoadResult: Sendable {
     var latencies = LatencyHistogram()
     var errorCount = 0
+    /// All answers, those of the time of warming up too.
+    var answerCount = 0
     /// From the first measured moment to the last answer.
     var measuredNanoseconds: Int64 = 0
 
     mutating func merge(_ other: LoadResult) {
         latencies.merge(other.latencies)
         errorCount += other.errorCount
+        answerCount += other.answerCount
         measuredNanoseconds = max(measuredNanoseconds, other.measuredNanoseconds)
     }
 }
@@ -84,6 +87,7 @@ final class LoadConnection: ChannelInboundHandler {
         }
         guard bodyBytesLeft <= 0 else { return }
         isInBody = false
+        figures.answerCount += 1
         let now = NIODeadline.now()
         if now >= plan.measureFrom {
             figures.latencies.record(nanoseconds: (now - dueAt).nanoseconds)

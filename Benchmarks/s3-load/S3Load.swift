@@ -34,6 +34,7 @@ struct S3Load: AsyncParsableCommand {
     @Option(help: "Target of fixed requests.") var path = "/"
     @Option var bucket = "bench"
     @Option(help: "Keys are PREFIX0, PREFIX1, …") var prefix = "key-"
+    @Option(help: "Keys in each folder: PREFIX0/0, PREFIX0/1, …, PREFIX1/0, …; 0 for keys without folders.") var folderSize = 0
     @Option(help: "Distinct keys. get and head go round; put ends after the last one.") var keys = 10_000
     @Option(help: "Bytes of each body that put sends.") var size = 1024
     @Option var accessKey = "rustfsadmin"
@@ -81,9 +82,10 @@ struct S3Load: AsyncParsableCommand {
         let signer = RequestSigner(
             host: "\(host):\(port)", accessKey: accessKey, secretKey: secretKey, region: region, time: time(nil))
         for number in 0..<keys {
+            let key = folderSize > 0 ? "\(prefix)\(number / folderSize)/\(number % folderSize)" : "\(prefix)\(number)"
             list.append(
                 signer.head(
-                    method: kind.rawValue.uppercased(), path: "/\(bucket)/\(prefix)\(number)",
+                    method: kind.rawValue.uppercased(), path: "/\(bucket)/\(key)",
                     bodyByteCount: kind == .put ? size : nil))
         }
         if kind == .put {
@@ -102,7 +104,7 @@ struct S3Load: AsyncParsableCommand {
         let elapsed = Double(result.measuredNanoseconds) / 1e9
         let perSecond = elapsed > 0 ? Double(result.latencies.count) / elapsed : 0
         print(
-            "requests=\(result.latencies.count) seconds=\(rounded(elapsed)) requests_per_second=\(Int(perSecond))",
+            "requests=\(result.latencies.count) all_requests=\(result.answerCount) seconds=\(rounded(elapsed)) requests_per_second=\(Int(perSecond))",
             "p50_us=\(result.latencies.percentile(0.5)) p99_us=\(result.latencies.percentile(0.99))",
             "errors=\(result.errorCount) generator_cpu_seconds=\(rounded(processorSeconds))")
     }

@@ -1,0 +1,305 @@
+"""Measures the server against what the machine can do, in one run. Started by script/bench, which builds everything."""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(ROOT / "Tests" / "EndToEndTests" / "support")]
+
+from s3_client import S3Client  # noqa: E402
+from server import Server  # noqa: E402
+
+BINARIES = ROOT / ".build" / "release"
+TICKS = os.sysconf("SC_CLK_TCK")
+MIB = 1 << 20
+CONNECTIONS = 64
+# One run of the generator signs all its requests first; this bounds its memory and the age of its signatures.
+FILL_BATCH = 100_000
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+class Figures:
+    """What was measured; a line of the table each."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, name, value, unit, target=None, at_least=False):
+        verdict = ""
+        if target is not None:
+            verdict = "PASS" if (value >= target if at_least else value < target) else "MISS"
+        wanted = "" if target is None else f"{'≥' if at_least else '<'} {target:g}"
+        self.rows.append((name, f"{value:.2f}" if value < 100 else f"{value:.0f}", unit, wanted, verdict))
+        say(f"   {name}: {self.rows[-1][1]} {unit} {verdict}")
+
+    def report(self):
+        rows = [("figure", "value", "unit", "target", ""), *self.rows]
+        widths = [max(len(row[column]) for row in rows) for column in range(5)]
+        for name, value, unit, target, verdict in rows:
+            print(f"{name:<{widths[0]}}  {value:>{widths[1]}} {unit:<{widths[2]}}  {target:<{widths[3]}}  {verdict}".rstrip())
+        return all(row[4] != "MISS" for row in self.rows)
+
+
+def processor_seconds(pid):
+    """User and system time of a process so far; in hundredths of a second, so measure over seconds."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def load(kind, port, **options):
+    """Runs s3-load; its figures."""
+    command = [str(BINARIES / "s3-load"), kind, "--port", str(port), "--connections", str(CONNECTIONS)]
+    for name, value in options.items():
+        command += [f"--{name.replace('_', '-')}", str(value)]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    figures = {name: float(value) for name, value in (word.split("=") for word in output.split())}
+    if figures["errors"]:
+        raise RuntimeError(f"errors under load: {' '.join(command)}: {output}")
+    return figures
+
+
+@contextlib.contextmanager
+def baseline():
+    """http-baseline with as many event loops as the server has; its process and port."""
+    command = [str(BINARIES / "http-baseline"), "--loops", str(os.cpu_count())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process, int(process.stdout.readline().split()[1])
+        finally:
+            process.kill()
+
+
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.directory = pathlib.Path(options.directory)
+        self.figures = Figures()
+        self.rounds = 3 if options.quick else 5
+        self.seconds = 1 if options.quick else 3
+        self.long_bytes = (256 if options.quick else 2048) * MIB
+
+    @contextlib.contextmanager
+    def server(self):
+        """A server on an empty directory, and a client of it."""
+        data = self.directory / "data"
+        shutil.rmtree(data, ignore_errors=True)
+        server = Server(data).start()
+        try:
+            client = S3Client(server.address)
+            yield server, client
+            client.close()
+        finally:
+            server.stop()
+            shutil.rmtree(data, ignore_errors=True)
+
+    # GET and HEAD.
+
+    def get(self):
+        say("== GET and HEAD of 1 KiB against a handler that answers a constant")
+        with self.server() as (server, client), baseline() as (constant, constant_port):
+            client.create_bucket("bench")
+            keys = 10_000
+            load("put", server.address[1], keys=keys, seconds=600)
+            targets = (server.process.pid, server.address[1]), (constant.pid, constant_port)
+            for kind in ("get", "head"):
+                rates, costs = ([], []), ([], [])
+                for _ in range(self.rounds):
+                    for index, (pid, port) in enumerate(targets):
+                        before = processor_seconds(pid)
+                        result = load(kind, port, keys=keys, seconds=self.seconds)
+                        costs[index].append((processor_seconds(pid) - before) / result["all_requests"] * 1e6)
+                        rates[index].append(result["requests_per_second"])
+                name = kind.upper()
+                ratio = statistics.median(ours / theirs for ours, theirs in zip(*rates))
+                self.figures.add(f"{name}: requests/s, of the constant's", ratio, "ratio", 0.6, at_least=True)
+                for who, rate, cost in zip(("server", "constant"), rates, costs):
+                    self.figures.add(f"{name}: {who}", statistics.median(rate), "requests/s")
+                    self.figures.add(f"{name}: {who}, CPU", statistics.median(cost), "µs/request")
+
+    # PUT.
+
+    def synced_appends(self, seconds):
+        """Appends of 4 KiB, each with fdatasync, that one thread does per second on this disk."""
+        path = self.directory / "appends"
+        block = bytes(4096)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        try:
+            count, start = 0, time.monotonic()
+            while time.monotonic() - start < seconds:
+                os.write(descriptor, block)
+                os.fdatasync(descriptor)
+                count += 1
+            return count / (time.monotonic() - start)
+        finally:
+            os.close(descriptor)
+            path.unlink()
+
+    def put(self):
+        say("== PUT of 1 KiB, each durable, against synced appends of one thread")
+        ratios, rates, appends, costs = [], [], [], []
+        with self.server() as (server, client):
+            client.create_bucket("bench")
+            for number in range(self.rounds):
+                before = self.synced_appends(self.seconds / 2)
+                spent = processor_seconds(server.process.pid)
+                result = load(
+                    "put", server.address[1], prefix=f"round-{number}-", keys=40_000 * self.seconds, seconds=self.seconds
+                )
+                costs.append((processor_seconds(server.process.pid) - spent) / result["all_requests"] * 1e6)
+                after = self.synced_appends(self.seconds / 2)
+                appends.append((before + after) / 2)
+                rates.append(result["requests_per_second"])
+                ratios.append(rates[-1] / appends[-1])
+        self.figures.add("PUT: requests/s, of synced appends", statistics.median(ratios), "ratio", 3, at_least=True)
+        self.figures.add("PUT: server", statistics.median(rates), "requests/s")
+        self.figures.add("PUT: server, CPU", statistics.median(costs), "µs/request")
+        self.figures.add("PUT: appends of 4 KiB with fdatasync", statistics.median(appends), "appends/s")
+
+    # LIST.
+
+    def fill(self, server, client, bucket, count, folder_size):
+        """Puts `count` keys into folders of `folder_size`."""
+        client.create_bucket(bucket)
+        start = time.monotonic()
+        for first in range(0, count, FILL_BATCH):
+            load(
+                "put", server.address[1], bucket=bucket, prefix=f"folder-{first // FILL_BATCH:03}-",
+                folder_size=folder_size, keys=min(FILL_BATCH, count - first), size=64, seconds=3600,
+            )
+        say(f"   {bucket}: {count} objects in {time.monotonic() - start:.0f} s")
+
+    def settle(self, server):
+        """Waits until the store has compacted what was written: that is not what a page costs."""
+        for _ in range(120):
+            before = processor_seconds(server.process.pid)
+            time.sleep(1)
+            if processor_seconds(server.process.pid) - before < 0.02:
+                return
+        say("   the server did not come to rest")
+
+    def page_cost(self, server, client, bucket, delimiter, count, marker):
+        """Lists the whole bucket some times: CPU seconds a page, wall seconds a listing; medians of three."""
+        costs, walls = [], []
+        for _ in range(3):
+            pages = repeats = 0
+            before, start = processor_seconds(server.process.pid), time.monotonic()
+            while pages < 100:
+                found = 0
+                for page in client.pages(bucket, delimiter):
+                    found += page.count(marker)
+                    pages += 1
+                repeats += 1
+                if found != count:
+                    raise RuntimeError(f"{bucket}: listed {found} of {count}")
+            walls.append((time.monotonic() - start) / repeats)
+            costs.append((processor_seconds(server.process.pid) - before) / pages)
+        return statistics.median(costs), statistics.median(walls)
+
+    def fill_main(self, server, client):
+        self.fill(server, client, "folders-of-10", self.options.objects, 10)
+
+    def list(self, server, client):
+        say("== LIST by pages of 1,000")
+        objects = self.options.objects
+        # As many folders of one key; and folders of a hundred, enough for a full page.
+        self.fill(server, client, "folders-of-1", objects // 10, 1)
+        self.fill(server, client, "folders-of-100", 100_000, 100)
+        self.settle(server)
+        cost, wall = self.page_cost(server, client, "folders-of-10", None, objects, b"<Key>")
+        self.figures.add(f"LIST: CPU a page, of {objects} keys", cost * 1e3, "ms", 2.5)
+        self.figures.add("LIST: 1,000,000 keys by one client", wall * 1_000_000 / objects, "s", 5)
+        folders = {}
+        for size, count in ((1, objects // 10), (10, objects // 10), (100, 1000)):
+            folders[size], _ = self.page_cost(
+                server, client, f"folders-of-{size}", "/", count, b"<CommonPrefixes>"
+            )
+            self.figures.add(f"LIST with delimiter: CPU a page, folders of {size}", folders[size] * 1e3, "ms")
+        self.figures.add("LIST with delimiter: folders of 10, of those of 1", folders[10] / folders[1], "ratio", 1.2)
+        self.figures.add("LIST with delimiter: folders of 100, of those of 1", folders[100] / folders[1], "ratio", 1.2)
+
+    # Memory.
+
+    @contextlib.contextmanager
+    def peak(self, server, found):
+        """Puts into `found` how far VmRSS rose above what it was."""
+        before = highest = server.resident_bytes()
+        done = threading.Event()
+
+        def watch():
+            nonlocal highest
+            while not done.wait(0.02):
+                highest = max(highest, server.resident_bytes())
+
+        thread = threading.Thread(target=watch)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+            found.append((highest - before) / MIB)
+
+    def memory(self, server, client):
+        say("== Memory")
+        resident = server.resident_bytes() / MIB
+        self.figures.add(f"Memory: resident with {self.options.objects} objects", resident, "MiB", 512)
+        client.create_bucket("long")
+        name = f"{self.long_bytes // MIB} MiB"
+        for kind in ("PUT", "GET"):
+            growth, start = [], time.monotonic()
+            with self.peak(server, growth):
+                if kind == "PUT":
+                    client.put_long("/long/object", self.long_bytes)
+                elif client.get_long("/long/object") != self.long_bytes:
+                    raise RuntimeError("the long object came back with another length")
+            self.figures.add(f"Memory: growth during {kind} of {name}", growth[0], "MiB", 64)
+            self.figures.add(f"{kind} of {name}", self.long_bytes / MIB / (time.monotonic() - start), "MiB/s")
+
+    def run(self, part):
+        self.directory.mkdir(parents=True, exist_ok=True)
+        if part in ("get", "all"):
+            self.get()
+        if part in ("put", "all"):
+            self.put()
+        if part in ("list", "memory", "all"):
+            with self.server() as (server, client):
+                say(f"== Filling a bucket with {self.options.objects} objects")
+                self.fill_main(server, client)
+                if part != "memory":
+                    self.list(server, client)
+                if part != "list":
+                    self.memory(server, client)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="script/bench")
+    parser.add_argument("part", nargs="?", default="all", choices=["all", "get", "put", "list", "memory"])
+    parser.add_argument("--objects", type=int)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--directory", default=str(ROOT / ".build" / "bench"))
+    options = parser.parse_args()
+    if options.objects is None:
+        options.objects = 50_000 if options.quick else 1_000_000
+    if options.objects < 10_000 or options.objects % 10_000:
+        parser.error("--objects: a multiple of 10,000")
+    bench = Bench(options)
+    say(f"{os.cpu_count()} processors, load average {os.getloadavg()[0]:.2f}")
+    bench.run(options.part)
+    shutil.rmtree(bench.directory / "data", ignore_errors=True)
+    sys.exit(0 if bench.figures.report() else 1)
+
+
+if __name__ == "__main__":
+    main()
