@@ -29,7 +29,7 @@ extension ServerConfiguration {
                     "block_cache_bytes", .integer(1 << 20...1 << 40), default: 128 << 20,
                     environment: "RUSTFS_BLOCK_CACHE_BYTES"
                 ).value,
-                reservedBytes: section.value("reserved_bytes", .integer(0...1 << 40), default: 64 << 20).value
+                reservedBytes: section.value("reserved_bytes", .integer(0...1 << 40), default: 256 << 20).value
             )
         }
         let metadata = root.section("metadata") { MetadataKeys(reading: $0, dataDirectory: directory) }

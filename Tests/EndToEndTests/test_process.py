@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -12,7 +13,7 @@ import urllib.request
 
 import pytest
 
-from support.clients import make_client
+from support.clients import error_of, make_client
 from support.server import BINARY, Server, write_configuration
 
 
@@ -163,3 +164,29 @@ def test_a_damaged_store_is_refused_by_name(own_server):
     assert own_server.return_code not in (0, None, -6, -11, -4, -5), own_server.log_tail()
     assert "MANIFEST" in str(refusal.value) or "orruption" in str(refusal.value)
     own_server.process = None
+
+
+def test_a_full_disk_refuses_writes_and_serves_reads(own_server, workspace):
+    """The reserve is set above what the disk has free, which is what a full disk looks like to the engine."""
+    own_server.start()
+    client = make_client(own_server)
+    client.create_bucket(Bucket="abc")
+    client.put_object(Bucket="abc", Key="k", Body=b"kept")
+    own_server.stop()
+    free = shutil.disk_usage(own_server.data).free
+    normal = own_server.configuration
+    own_server.configuration = write_configuration(workspace / "full.yaml", f"storage:\n  reserved_bytes: {2 * free}\n")
+    own_server.start()
+    client = make_client(own_server)
+    for body in (b"x", b"x" * 1_000_000):
+        assert error_of(lambda: client.put_object(Bucket="abc", Key="new", Body=body))[:2] == (507, "StorageFull")
+    assert client.get_object(Bucket="abc", Key="k")["Body"].read() == b"kept"
+    assert [entry["Key"] for entry in client.list_objects_v2(Bucket="abc")["Contents"]] == ["k"]
+    assert not own_server.body_files()
+    client.delete_object(Bucket="abc", Key="k")
+    own_server.stop()
+    own_server.configuration = normal
+    own_server.start()
+    client = make_client(own_server)
+    assert client.list_objects_v2(Bucket="abc")["KeyCount"] == 0
+    client.put_object(Bucket="abc", Key="new", Body=b"x" * 1_000_000)
