@@ -74,7 +74,8 @@ import Testing
 
     @Test("A head that trickles in is cut off by time, although bytes keep coming")
     func slowHead() async throws {
-        try await withServer({ $0.timeouts.head = .milliseconds(200) }, answer: { _ in .text("answered") }) { server, port in
+        // Long enough for the client to begin, however busy the machine is.
+        try await withServer({ $0.timeouts.head = .seconds(2) }, answer: { _ in .text("answered") }) { server, port in
             let client = try await RawClient(port: port)
             try await client.send("GET / HTTP/1.1\r\nHost: h\r\n")
             let sending = Task { [channel = client.channel] in
@@ -95,7 +96,7 @@ import Testing
             {
                 // The used one must get its request through before its time is up, however busy the machine is.
                 $0.timeouts.head = .milliseconds(isUsed ? 3000 : 200)
-                $0.timeouts.idle = .milliseconds(200)
+                $0.timeouts.idle = .milliseconds(isUsed ? 3000 : 200)
             }, answer: { _ in .text("x") }
         ) { _, port in
             let client = try await RawClient(port: port)
