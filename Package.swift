@@ -24,6 +24,7 @@ let package = Package(
         .systemLibrary(name: "CRocksDB", providers: [.apt(["librocksdb-dev"])]),
         .target(name: "Checksum", dependencies: ["CChecksum"]),
         .target(name: "FileSystem", dependencies: [nioCore]),
+        .target(name: "Raft"),
         .target(
             name: "Telemetry",
             dependencies: [
@@ -133,6 +134,7 @@ let package = Package(
 
         .testTarget(name: "ChecksumTests", dependencies: ["Checksum"]),
         .testTarget(name: "FileSystemTests", dependencies: ["FileSystem", nioCore]),
+        .testTarget(name: "RaftTests", dependencies: ["Raft"]),
         .testTarget(name: "KeyValueStoreTests", dependencies: ["KeyValueStore", "KeyValueStoreTestKit"]),
         .testTarget(
             name: "ObjectDataStoreTests",

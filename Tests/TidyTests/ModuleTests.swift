@@ -9,6 +9,7 @@ struct ModuleTests {
         "CRocksDB": [],
         "Checksum": ["CChecksum"],
         "FileSystem": [],
+        "Raft": [],
         "Telemetry": [],
         "Configuration": [],
         "HTTPServer": [],
