@@ -68,6 +68,13 @@ let package = Package(
             ]
         ),
 
+        // The proof: clusters in one thread and virtual time.
+        .target(name: "SimulationKit", dependencies: ["Raft"]),
+        .executableTarget(
+            name: "rustfs-simulate",
+            dependencies: ["SimulationKit", .product(name: "ArgumentParser", package: "swift-argument-parser")]
+        ),
+
         // Layer 4: what clients speak.
         .target(
             name: "S3API",
@@ -135,6 +142,7 @@ let package = Package(
         .testTarget(name: "ChecksumTests", dependencies: ["Checksum"]),
         .testTarget(name: "FileSystemTests", dependencies: ["FileSystem", nioCore]),
         .testTarget(name: "RaftTests", dependencies: ["Raft"]),
+        .testTarget(name: "SimulationKitTests", dependencies: ["Raft", "SimulationKit"], exclude: ["Tables"]),
         .testTarget(name: "KeyValueStoreTests", dependencies: ["KeyValueStore", "KeyValueStoreTestKit"]),
         .testTarget(
             name: "ObjectDataStoreTests",
