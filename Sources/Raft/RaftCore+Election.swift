@@ -126,7 +126,7 @@ extension RaftCore {
         // There may be a change among the entries that are not applied; not looking for it costs a little patience.
         pendingChangeIndex = log.lastIndex
         // What the term begins with: earlier entries are committed with it (Raft paper, section 8).
-        appendOwn([(.normal, [])])
+        appendOwnEntry(.normal, [])
         broadcastAppend()
     }
 
@@ -140,7 +140,7 @@ extension RaftCore {
     mutating func campaign(_ kind: CampaignKind) {
         guard role != .leader, isPromotable else { return }
         // A committed change that is not applied might make this node count with the wrong voters.
-        guard !log.hasChange(after: log.applied, upTo: log.commit) else { return }
+        if let change = log.firstChange(after: log.applied), change <= log.commit { return }
         let campaignTerm = term.next
         let countdown = fastCampaignCountdown
         if kind == .preVote {
@@ -159,9 +159,11 @@ extension RaftCore {
         let request = VoteRequest(
             lastIndex: log.lastIndex, lastTerm: log.lastTerm, priority: settings.priority, isPreVote: isPreVote,
             isTransfer: kind == .transfer)
-        for peer in peers where peer.node != id && configuration.hasVoter(peer.node) {
-            send(.vote(request), to: peer.node, term: campaignTerm)
+        var voters: [NodeID] = []
+        for electorate in electorates {
+            for voter in electorate.incoming.voters + electorate.outgoing.voters { voters.insertSorted(voter) }
         }
+        for voter in voters where voter != id { send(.vote(request), to: voter, term: campaignTerm) }
     }
 
     // MARK: Votes
@@ -194,11 +196,11 @@ extension RaftCore {
     mutating func receiveVote(from node: NodeID, _ response: VoteResponse) {
         guard response.isPreVote ? role == .preCandidate : role == .candidate else { return }
         if !votes.contains(where: { $0.node == node }) { votes.append((node, response.isGranted)) }
-        switch electorate.vote({ voter in votes.first { $0.node == voter }?.isGranted }) {
-        case .won where role == .preCandidate: campaign(.vote)
-        case .won: becomeLeader()
-        case .lost: loseCampaign()
-        case .pending: break
+        let results = electorates.map { $0.vote { voter in votes.first { $0.node == voter }?.isGranted } }
+        if results.contains(.lost) {
+            loseCampaign()
+        } else if results.allSatisfy({ $0 == .won }) {
+            if role == .preCandidate { campaign(.vote) } else { becomeLeader() }
         }
     }
 
@@ -208,8 +210,24 @@ extension RaftCore {
         fastCampaignCountdown = countdown
     }
 
+    /// All of these must elect this node: the configuration in force, and those that the changes in its log would make. One of
+    /// them may be in force elsewhere already.
+    private var electorates: [JointQuorum] {
+        var all = [electorate]
+        guard !settings.mutations.contains(.ignoresUnappliedChanges) else { return all }
+        var configuration = configuration
+        for change in log.changes where change.index > log.applied {
+            guard let next = next(configuration, after: change) else { continue }
+            configuration = next
+            all.append(quorum(of: next))
+        }
+        return all
+    }
+
     /// Whose votes and acknowledgements count.
-    var electorate: JointQuorum {
+    var electorate: JointQuorum { quorum(of: configuration) }
+
+    private func quorum(of configuration: Configuration) -> JointQuorum {
         guard !settings.mutations.isDisjoint(with: [.ignoresOutgoingHalf, .countsLearners]) else { return configuration.quorum }
         var configuration = configuration
         if settings.mutations.contains(.ignoresOutgoingHalf) { configuration.outgoingVoters = [] }

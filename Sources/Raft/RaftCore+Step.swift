@@ -5,8 +5,12 @@ extension RaftCore {
     package mutating func step(_ message: Message) throws(MessageError) {
         guard message.to == id else { throw .misaddressed(to: message.to) }
         guard message.from != id, message.from.rawValue != 0 else { throw .invalidSender(message.from) }
-        guard !isRemoved else { return }
         try validate(message)
+        if isRemoved {
+            // Only a leader that counts this node in again is listened to.
+            guard message.isFromLeader, message.term >= term else { return }
+            isRemoved = false
+        }
         if let removal = removedMembers.first(where: { $0.node == message.from }), peerPosition(message.from) == nil {
             if case .removed = message.body { return }
             ready.messages.append(Message(from: id, to: message.from, term: term, .removed(since: removal.since)))
@@ -63,12 +67,7 @@ extension RaftCore {
             return true
         default: break
         }
-        let isFromLeader =
-            switch message.body {
-            case .append, .heartbeat, .snapshot: true
-            default: false
-            }
-        becomeFollower(term: message.term, leader: isFromLeader ? message.from : nil)
+        becomeFollower(term: message.term, leader: message.isFromLeader ? message.from : nil)
         return true
     }
 
@@ -105,6 +104,17 @@ extension RaftCore {
             }
         case .heartbeat, .heartbeatResponse, .vote, .voteResponse, .timeoutNow, .readIndex, .readIndexResponse, .removed:
             break
+        }
+    }
+}
+
+extension Message {
+    /// Only leaders send these.
+    fileprivate var isFromLeader: Bool {
+        switch body {
+        case .append, .heartbeat, .snapshot: true
+        case .appendResponse, .heartbeatResponse, .vote, .voteResponse, .timeoutNow, .readIndex, .readIndexResponse, .removed:
+            false
         }
     }
 }

@@ -46,7 +46,7 @@ package struct RaftCore: Sendable {
     /// No change of members is proposed before this one is applied.
     var pendingChangeIndex = LogIndex.zero
     var uncommittedByteCount = 0
-    var reads = ReadQueue()
+    var reads: ReadQueue
 
     // Storage.
     var handedHardState: HardState
@@ -62,9 +62,11 @@ package struct RaftCore: Sendable {
     /// - Parameters:
     ///   - stored: what recovery found; empty for a node that has never run.
     ///   - snapshot: that of the log's base or a newer one; needed if the log has forgotten anything.
+    ///   - start: greater than at every earlier start of this node, below 2^24: answers to an earlier self must be told apart.
+    ///   - seed: of all that is left to chance.
     /// - Throws: `ConfigurationError` if a stored configuration is none.
     package init(
-        id: NodeID, settings: RaftSettings, stored: StoredLog, snapshot: SnapshotMark?, seed: UInt64
+        id: NodeID, settings: RaftSettings, stored: StoredLog, snapshot: SnapshotMark?, start: UInt64, seed: UInt64
     ) throws(ConfigurationError) {
         precondition(id.rawValue != 0, "node 0 is nobody")
         if let defect = stored.baseConfiguration.defect { throw .invalid(defect) }
@@ -74,6 +76,7 @@ package struct RaftCore: Sendable {
         term = stored.term
         vote = stored.vote
         log = ReplicaLog(stored)
+        reads = ReadQueue(start: settings.mutations.contains(.reusesReadPositions) ? 0 : start)
         random = RaftRandom(seed: seed)
         configuration = stored.baseConfiguration
         handedHardState = HardState(term: stored.term, vote: stored.vote, commit: stored.commit)
