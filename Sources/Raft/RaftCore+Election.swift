@@ -199,10 +199,13 @@ extension RaftCore {
         let results = electorates.map { $0.vote { voter in votes.first { $0.node == voter }?.isGranted } }
         if results.contains(.lost) {
             loseCampaign()
-        } else if results.allSatisfy({ $0 == .won }) {
+        } else if results.allSatisfy({ $0 == .won }), hasOwnVote || settings.mutations.contains(.leadsBeforeOwnVote) {
             if role == .preCandidate { campaign(.vote) } else { becomeLeader() }
         }
     }
+
+    /// Its term is durable. Without that, a leader that crashes could be elected in the same term again, and lead it with another log.
+    private var hasOwnVote: Bool { votes.contains { $0.node == id } }
 
     private mutating func loseCampaign() {
         let countdown = fastCampaignCountdown

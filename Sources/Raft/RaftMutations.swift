@@ -43,6 +43,8 @@ package struct RaftMutations: OptionSet, Hashable, Sendable {
     package static let commitsBeyondChanges = RaftMutations(rawValue: 1 << 17)
     /// Reads are told apart by numbers that begin anew with each start.
     package static let reusesReadPositions = RaftMutations(rawValue: 1 << 18)
+    /// A candidate leads on the votes of others although its own is not durable.
+    package static let leadsBeforeOwnVote = RaftMutations(rawValue: 1 << 19)
 
     package static let all: [(name: String, mutation: RaftMutations)] = [
         ("responds-before-durable", .respondsBeforeDurable), ("counts-own-before-durable", .countsOwnBeforeDurable),
@@ -55,5 +57,6 @@ package struct RaftMutations: OptionSet, Hashable, Sendable {
         ("installs-stale-snapshots", .installsStaleSnapshots), ("commits-unverified", .commitsUnverified),
         ("ignores-unapplied-changes", .ignoresUnappliedChanges), ("commits-beyond-changes", .commitsBeyondChanges),
         ("reuses-read-positions", .reusesReadPositions),
+        ("leads-before-own-vote", .leadsBeforeOwnVote),
     ]
 }
