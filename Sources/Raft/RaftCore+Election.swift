@@ -104,6 +104,7 @@ extension RaftCore {
         transferTarget = nil
         fastCampaignCountdown = nil
         pendingChangeIndex = .zero
+        leavingIndex = nil
         uncommittedByteCount = 0
         heartbeatElapsed = 0
         resetElectionTimer()
@@ -125,6 +126,7 @@ extension RaftCore {
         }
         // There may be a change among the entries that are not applied; not looking for it costs a little patience.
         pendingChangeIndex = log.lastIndex
+        noteLeaving()
         // What the term begins with: earlier entries are committed with it (Raft paper, section 8).
         appendOwnEntry(.normal, [])
         broadcastAppend()
@@ -216,15 +218,8 @@ extension RaftCore {
     /// All of these must elect this node: the configuration in force, and those that the changes in its log would make. One of
     /// them may be in force elsewhere already.
     private var electorates: [JointQuorum] {
-        var all = [electorate]
-        guard !settings.mutations.contains(.ignoresUnappliedChanges) else { return all }
-        var configuration = configuration
-        for change in log.changes where change.index > log.applied {
-            guard let next = next(configuration, after: change) else { continue }
-            configuration = next
-            all.append(quorum(of: next))
-        }
-        return all
+        if settings.mutations.contains(.ignoresUnappliedChanges) { return [electorate] }
+        return [electorate] + configurationsToCome.map(quorum)
     }
 
     /// Whose votes and acknowledgements count.

@@ -7,7 +7,7 @@ package enum ProposalRefusal: Error, Hashable, Sendable, CustomStringConvertible
     /// Too much is on its way to a quorum.
     case tooMuchUncommitted
     case tooLarge(byteCount: Int)
-    /// This node is no member any more.
+    /// This node is no member any more, or is about to be none.
     case removed
 
     package var description: String {
@@ -33,7 +33,7 @@ extension RaftCore {
         try checkProposal(payloads.reduce(0) { $0 + $1.count }, largest: payloads.reduce(0) { max($0, $1.count) })
         let first = log.lastIndex.next
         for payload in payloads { appendOwnEntry(.normal, payload) }
-        broadcastAppend()
+        sendProposals()
         return (first, term)
     }
 
@@ -41,12 +41,24 @@ extension RaftCore {
     package mutating func propose(_ payload: [UInt8]) throws(ProposalRefusal) -> (index: LogIndex, term: Term) {
         try checkProposal(payload.count, largest: payload.count)
         appendOwnEntry(.normal, payload)
-        broadcastAppend()
+        sendProposals()
         return (log.lastIndex, term)
+    }
+
+    private mutating func sendProposals() {
+        if settings.batchesProposals { hasUnsentProposals = true } else { broadcastAppend() }
+    }
+
+    mutating func flushProposals() {
+        guard hasUnsentProposals else { return }
+        hasUnsentProposals = false
+        if role == .leader { broadcastAppend() }
     }
 
     func checkProposal(_ byteCount: Int, largest: Int) throws(ProposalRefusal) {
         guard !isRemoved else { throw .removed }
+        // Its log must not grow beyond the change that removes it: nobody could be elected whose log is shorter, and it could not either.
+        if leavingIndex != nil { throw .removed }
         guard role == .leader, peerPosition(id) != nil else { throw .notLeader(role == .leader ? nil : leader) }
         if let transferTarget { throw .transferring(to: transferTarget) }
         guard largest <= settings.proposalByteCountMax else { throw .tooLarge(byteCount: largest) }

@@ -6,12 +6,9 @@ extension RaftCore {
         guard message.to == id else { throw .misaddressed(to: message.to) }
         guard message.from != id, message.from.rawValue != 0 else { throw .invalidSender(message.from) }
         try validate(message)
-        if isRemoved {
-            // Only a leader that counts this node in again is listened to.
-            guard message.isFromLeader, message.term >= term else { return }
-            isRemoved = false
-        }
-        if let removal = removedMembers.first(where: { $0.node == message.from }), peerPosition(message.from) == nil {
+        // A leader that counts this node in again knows better than who said that it was removed.
+        if message.isFromLeader, message.term >= term { isRemoved = false }
+        if let removal = removedMembers.first(where: { $0.node == message.from }), !isReturning(message.from) {
             if case .removed = message.body { return }
             ready.messages.append(Message(from: id, to: message.from, term: term, .removed(since: removal.since)))
             return

@@ -36,7 +36,8 @@ package struct RaftCore: Sendable {
     var random: RaftRandom
     /// The log cannot be written in time: this node neither leads nor campaigns.
     package internal(set) var isStorageStalled = false
-    /// A change has removed this node: it says nothing any more.
+    /// A member has said that a change removed this node: it does not campaign any more. It answers who asks it, and votes, because who
+    /// campaigns may count it among the voters again.
     package internal(set) var isRemoved = false
     /// Nodes that changes have removed, and when; they are told so when they speak.
     var removedMembers: [(node: NodeID, since: LogIndex)] = []
@@ -45,7 +46,11 @@ package struct RaftCore: Sendable {
     package internal(set) var transferTarget: NodeID?
     /// No change of members is proposed before this one is applied.
     var pendingChangeIndex = LogIndex.zero
+    /// A change in the log, up to this index, takes this leader's vote away.
+    var leavingIndex: LogIndex?
     var uncommittedByteCount = 0
+    /// Proposed entries wait to be sent.
+    var hasUnsentProposals = false
     var reads: ReadQueue
 
     // Storage.
@@ -144,7 +149,6 @@ package struct RaftCore: Sendable {
     }
 
     mutating func send(_ body: Message.Body, to node: NodeID, term: Term) {
-        guard !isRemoved else { return }
         let message = Message(from: id, to: node, term: term, body)
         switch body {
         case .appendResponse, .voteResponse:
@@ -164,6 +168,7 @@ package struct RaftCore: Sendable {
     /// All that has come up since the last time; nil if nothing has.
     package mutating func takeReady() -> Ready? {
         flushReads()
+        flushProposals()
         handOutWrites()
         handOutEntriesToApply()
         if standing != shownStanding {
@@ -178,7 +183,7 @@ package struct RaftCore: Sendable {
 
     /// Whether `takeReady` would return something. May be true for nothing.
     package var hasReady: Bool {
-        !ready.isEmpty || !responses.isEmpty || reads.isOpen || log.firstUnwritten <= log.lastIndex
+        !ready.isEmpty || !responses.isEmpty || reads.isOpen || hasUnsentProposals || log.firstUnwritten <= log.lastIndex
             || handedHardState.term != term || handedHardState.vote != vote || canHandOutEntriesToApply
             || standing != shownStanding
     }

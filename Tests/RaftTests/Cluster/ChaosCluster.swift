@@ -412,16 +412,17 @@ struct ChaosCluster {
         if violation == nil { violation = "no common state after healing: \(summary)" }
     }
 
+    /// Some leader and all its members are at the same point.
     private var isSettled: Bool {
-        guard
-            let leader = nodes.values.first(where: { node in
-                node.core.role == .leader && node.core.term == nodes.values.map(\.core.term).max()
-            }),
-            leader.core.commit == leader.core.lastIndex,
-            !leader.core.configuration.isJoint || !leader.core.configuration.autoLeave
-        else { return false }
-        return leader.core.configuration.members.allSatisfy { id in
-            nodes[id].map { $0.applied == leader.core.commit && $0.digest == leader.digest } ?? false
+        nodes.values.contains { leader in
+            let core = leader.core
+            return core.role == .leader && core.commit == core.lastIndex
+                && !(core.configuration.isJoint && core.configuration.autoLeave)
+                && core.configuration.members.allSatisfy { id in
+                    nodes[id].map { node in
+                        node.core.term == core.term && node.applied == core.commit && node.digest == leader.digest
+                    } ?? false
+                }
         }
     }
 
