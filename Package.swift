@@ -23,7 +23,7 @@ let package = Package(
         .target(name: "CChecksum"),
         .systemLibrary(name: "CRocksDB", providers: [.apt(["librocksdb-dev"])]),
         .target(name: "Checksum", dependencies: ["CChecksum"]),
-        .target(name: "FileSystem", dependencies: [nioCore]),
+        .target(name: "FileSystem"),
         .target(
             name: "Telemetry",
             dependencies: [
@@ -132,7 +132,7 @@ let package = Package(
         .target(name: "KeyValueStoreTestKit", dependencies: ["KeyValueStore"], path: "Tests/KeyValueStoreTestKit"),
 
         .testTarget(name: "ChecksumTests", dependencies: ["Checksum"]),
-        .testTarget(name: "FileSystemTests", dependencies: ["FileSystem", nioCore]),
+        .testTarget(name: "FileSystemTests", dependencies: ["FileSystem"]),
         .testTarget(name: "KeyValueStoreTests", dependencies: ["KeyValueStore", "KeyValueStoreTestKit"]),
         .testTarget(
             name: "ObjectDataStoreTests",
