@@ -24,6 +24,7 @@ let package = Package(
         .systemLibrary(name: "CRocksDB", providers: [.apt(["librocksdb-dev"])]),
         .target(name: "Checksum", dependencies: ["CChecksum"]),
         .target(name: "FileSystem"),
+        .target(name: "Raft"),
         .target(
             name: "Telemetry",
             dependencies: [
@@ -65,6 +66,13 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
             ]
+        ),
+
+        // The proof: clusters in one thread and virtual time.
+        .target(name: "SimulationKit", dependencies: ["Raft"]),
+        .executableTarget(
+            name: "rustfs-simulate",
+            dependencies: ["SimulationKit", .product(name: "ArgumentParser", package: "swift-argument-parser")]
         ),
 
         // Layer 4: what clients speak.
@@ -133,6 +141,8 @@ let package = Package(
 
         .testTarget(name: "ChecksumTests", dependencies: ["Checksum"]),
         .testTarget(name: "FileSystemTests", dependencies: ["FileSystem"]),
+        .testTarget(name: "RaftTests", dependencies: ["Raft"]),
+        .testTarget(name: "SimulationKitTests", dependencies: ["Raft", "SimulationKit"], exclude: ["Tables"]),
         .testTarget(name: "KeyValueStoreTests", dependencies: ["KeyValueStore", "KeyValueStoreTestKit"]),
         .testTarget(
             name: "ObjectDataStoreTests",

@@ -1,0 +1,110 @@
+extension RaftCore {
+    /// Takes a message from another node.
+    ///
+    /// - Throws: `MessageError` for one that no correct node sends; nothing has changed then.
+    package mutating func step(_ message: Message) throws(MessageError) {
+        guard message.to == id else { throw .misaddressed(to: message.to) }
+        guard message.from != id, message.from.rawValue != 0 else { throw .invalidSender(message.from) }
+        guard !isRemoved else { return }
+        try validate(message)
+        if let removal = removedMembers.first(where: { $0.node == message.from }), peerPosition(message.from) == nil {
+            if case .removed = message.body { return }
+            ready.messages.append(Message(from: id, to: message.from, term: term, .removed(since: removal.since)))
+            return
+        }
+        if case .removed(let since) = message.body {
+            learnRemoval(since: since)
+            return
+        }
+        guard meetTerm(of: message) else { return }
+        switch message.body {
+        case .vote(let request): receiveVoteRequest(request, message)
+        case .voteResponse(let response):
+            if role == .candidate || role == .preCandidate { receiveVote(from: message.from, response) }
+        case .append(let request): try receiveAppend(request, from: message.from)
+        case .heartbeat(let heartbeat): try receiveHeartbeat(heartbeat, from: message.from)
+        case .snapshot(let mark): try receiveSnapshot(mark, from: message.from)
+        case .appendResponse(let response):
+            if role == .leader { receiveAppendResponse(response, from: message.from) }
+        case .heartbeatResponse(let response):
+            if role == .leader { receiveHeartbeatResponse(response, from: message.from) }
+        case .timeoutNow:
+            // Only from the leader, who may hand over without a rehearsal.
+            if role == .follower, leader == message.from || leader == nil { campaign(.transfer) }
+        case .readIndex(let position):
+            if role == .leader { reads.add(remote: message.from, position: position) }
+        case .readIndexResponse(let position, let index):
+            if leader == message.from { confirmForwardedReads(upTo: position, index: index) }
+        case .removed: break
+        }
+    }
+
+    // MARK: Terms
+
+    /// Brings the terms together. - Returns: false if the message has nothing more to say.
+    private mutating func meetTerm(of message: Message) -> Bool {
+        if message.term > term { return meetLaterTerm(of: message) }
+        if message.term < term {
+            meetEarlierTerm(of: message)
+            return false
+        }
+        return true
+    }
+
+    private mutating func meetLaterTerm(of message: Message) -> Bool {
+        switch message.body {
+        case .vote(let request):
+            // Who hears from a leader helps nobody to disturb it (thesis, 4.2.3).
+            let hearsLeader = settings.checksQuorum && leader != nil && electionElapsed < settings.electionTicks
+            if hearsLeader, !request.isTransfer { return false }
+            if request.isPreVote { return true }
+        case .voteResponse(let response) where response.isPreVote && response.isGranted:
+            // The term that this node would campaign for.
+            return true
+        default: break
+        }
+        let isFromLeader =
+            switch message.body {
+            case .append, .heartbeat, .snapshot: true
+            default: false
+            }
+        becomeFollower(term: message.term, leader: isFromLeader ? message.from : nil)
+        return true
+    }
+
+    private mutating func meetEarlierTerm(of message: Message) {
+        switch message.body {
+        case .append, .heartbeat, .snapshot:
+            // A leader that was cut off must learn of the new term although nobody votes for whom it disturbs.
+            if settings.checksQuorum || settings.usesPreVote {
+                send(.appendResponse(AppendResponse(index: .zero)), to: message.from)
+            }
+        case .vote(let request) where request.isPreVote:
+            send(.voteResponse(VoteResponse(isPreVote: true, isGranted: false)), to: message.from)
+        default: break
+        }
+    }
+
+    // MARK: Validity
+
+    private func validate(_ message: Message) throws(MessageError) {
+        switch message.body {
+        case .append(let request):
+            var last = (index: request.previousIndex, term: request.previousTerm)
+            for entry in request.entries {
+                guard entry.index == last.index.next, entry.term >= last.term, entry.term <= message.term else {
+                    throw .malformedEntries(first: request.previousIndex.next)
+                }
+                last = (entry.index, entry.term)
+            }
+        case .snapshot(let mark):
+            if let defect = mark.configuration.defect { throw .invalidConfiguration(defect) }
+        case .appendResponse(let response):
+            if role == .leader, message.term == term, response.rejection == nil, response.index > log.lastIndex {
+                throw .beyondLog(index: response.index, last: log.lastIndex)
+            }
+        case .heartbeat, .heartbeatResponse, .vote, .voteResponse, .timeoutNow, .readIndex, .readIndexResponse, .removed:
+            break
+        }
+    }
+}

@@ -1,0 +1,51 @@
+/// Bugs that others had, each of which can be put back into the core, so that tests show that they would find it. Nothing but tests
+/// sets one.
+package struct RaftMutations: OptionSet, Hashable, Sendable {
+    package let rawValue: UInt32
+
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// Votes and acknowledgements leave before what they promise is durable.
+    package static let respondsBeforeDurable = RaftMutations(rawValue: 1 << 0)
+    /// The leader counts its own entries before they are durable.
+    package static let countsOwnBeforeDurable = RaftMutations(rawValue: 1 << 1)
+    /// Entries of earlier terms are committed by counting (Raft paper, figure 8).
+    package static let commitsEarlierTerms = RaftMutations(rawValue: 1 << 2)
+    /// An append cuts the log behind its entries although they agree, so that a late one takes committed entries away.
+    package static let truncatesOnAgreement = RaftMutations(rawValue: 1 << 3)
+    /// A completed write counts for entries that have replaced what was written.
+    package static let ignoresReplacedWrites = RaftMutations(rawValue: 1 << 4)
+    /// Reads are answered before the first commit of the term.
+    package static let readsBeforeFirstCommit = RaftMutations(rawValue: 1 << 5)
+    /// Reads are answered without asking a quorum.
+    package static let readsWithoutQuorum = RaftMutations(rawValue: 1 << 6)
+    /// A vote is granted whatever the candidate's log.
+    package static let votesForShortLogs = RaftMutations(rawValue: 1 << 7)
+    /// A node votes twice in a term.
+    package static let votesTwice = RaftMutations(rawValue: 1 << 8)
+    /// Committed entries are applied before the local log holds them durably.
+    package static let appliesBeforeDurable = RaftMutations(rawValue: 1 << 9)
+    /// Several changes of members at once.
+    package static let overlapsChanges = RaftMutations(rawValue: 1 << 10)
+    /// A joint configuration asks only its incoming half.
+    package static let ignoresOutgoingHalf = RaftMutations(rawValue: 1 << 11)
+    /// Learners count.
+    package static let countsLearners = RaftMutations(rawValue: 1 << 12)
+    /// A snapshot leaves a tail that contradicts it.
+    package static let keepsTailBehindSnapshot = RaftMutations(rawValue: 1 << 13)
+    /// An older snapshot takes the state back.
+    package static let installsStaleSnapshots = RaftMutations(rawValue: 1 << 14)
+    /// The commit index of a heartbeat is believed beyond what is known to agree.
+    package static let commitsUnverified = RaftMutations(rawValue: 1 << 15)
+
+    package static let all: [(name: String, mutation: RaftMutations)] = [
+        ("responds-before-durable", .respondsBeforeDurable), ("counts-own-before-durable", .countsOwnBeforeDurable),
+        ("commits-earlier-terms", .commitsEarlierTerms), ("truncates-on-agreement", .truncatesOnAgreement),
+        ("ignores-replaced-writes", .ignoresReplacedWrites), ("reads-before-first-commit", .readsBeforeFirstCommit),
+        ("reads-without-quorum", .readsWithoutQuorum), ("votes-for-short-logs", .votesForShortLogs),
+        ("votes-twice", .votesTwice), ("applies-before-durable", .appliesBeforeDurable),
+        ("overlaps-changes", .overlapsChanges), ("ignores-outgoing-half", .ignoresOutgoingHalf),
+        ("counts-learners", .countsLearners), ("keeps-tail-behind-snapshot", .keepsTailBehindSnapshot),
+        ("installs-stale-snapshots", .installsStaleSnapshots), ("commits-unverified", .commitsUnverified),
+    ]
+}

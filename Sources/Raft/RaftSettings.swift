@@ -1,0 +1,40 @@
+/// How a core behaves. Ticks are the driver's: all times are multiples of one.
+package struct RaftSettings: Sendable {
+    /// A follower that hears nothing for this many ticks, and up to as many more at random, campaigns.
+    package var electionTicks = 10
+    package var heartbeatTicks = 1
+    /// Rehearse a campaign, so that a node without a chance disturbs nobody (thesis, 9.6).
+    package var usesPreVote = true
+    /// A leader that hears from no quorum for an election timeout steps down, and who hears from a leader refuses its vote
+    /// (thesis, 6.2 and 4.2.3).
+    package var checksQuorum = true
+    /// Ticks after the loss of the connection to the leader until the first campaign, at random.
+    package var fastCampaignTicks = 0...4
+    /// Ticks from a campaign that was not decided to the next one, as long as there is no sign of a leader.
+    package var fastRetryTicks = 5...15
+    /// Among equals the higher one is elected.
+    package var priority = 0
+    /// Bytes of payload in one append message; a single larger entry goes alone.
+    package var messageByteCountMax = 1 << 20
+    /// Append messages on their way to one peer, and the bytes in them.
+    package var inflightCountMax = 256
+    package var inflightByteCountMax = 16 << 20
+    /// Bytes of payload that a leader has appended and not seen committed; a single proposal may exceed it.
+    package var uncommittedByteCountMax = 64 << 20
+    /// Bytes of one proposal.
+    package var proposalByteCountMax = 8 << 20
+    /// Bytes of payload handed to the applier at a time, and handed over without having been applied.
+    package var applyByteCountMax = 4 << 20
+    package var unappliedByteCountMax = 16 << 20
+    /// Bytes of payload kept of the newest entries, besides those that are not durable yet.
+    package var cacheByteCountMax = 16 << 20
+    /// A leader that a change removes leaves at once; otherwise it leads on until it is stopped.
+    package var stepsDownOnRemoval = true
+    /// A change of members is refused while another is under way, or if too few of the new voters are alive.
+    package var validatesChanges = true
+    package var guardsLivingQuorum = true
+    /// Bugs to be found by tests; empty in every product.
+    package var mutations: RaftMutations = []
+
+    package init() {}
+}
