@@ -69,6 +69,7 @@ extension RaftCore {
         let gone = configuration.members.filter { !next.members.hasSorted($0) }
         adopt(next)
         removedMembers.removeAll { configuration.members.hasSorted($0.node) }
+        guard settings.tellsRemovedNodes else { return }
         for node in gone where node != id {
             removedMembers.append((node, entry.index))
             if role == .leader { send(.removed(since: entry.index), to: node) }

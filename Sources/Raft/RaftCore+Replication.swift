@@ -51,7 +51,8 @@ extension RaftCore {
         if let transferTarget { throw .transferring(to: transferTarget) }
         guard largest <= settings.proposalByteCountMax else { throw .tooLarge(byteCount: largest) }
         // A single one passes on an idle system, however large.
-        guard uncommittedByteCount == 0 || byteCount == 0 || uncommittedByteCount + byteCount <= settings.uncommittedByteCountMax
+        guard
+            uncommittedByteCount == 0 || byteCount == 0 || uncommittedByteCount + byteCount <= settings.uncommittedByteCountMax
         else { throw .tooMuchUncommitted }
     }
 
