@@ -19,6 +19,8 @@ package struct RaftSettings: Sendable {
     /// Append messages on their way to one peer, and the bytes in them.
     package var inflightCountMax = 256
     package var inflightByteCountMax = 16 << 20
+    /// Entries proposed between two calls of `takeReady` leave together; otherwise each at once, in a message of its own.
+    package var batchesProposals = true
     /// Bytes of payload that a leader has appended and not seen committed; a single proposal may exceed it.
     package var uncommittedByteCountMax = 64 << 20
     /// Bytes of one proposal.
@@ -30,6 +32,8 @@ package struct RaftSettings: Sendable {
     package var cacheByteCountMax = 16 << 20
     /// A leader that a change removes leaves at once; otherwise it leads on until it is stopped.
     package var stepsDownOnRemoval = true
+    /// A leader that a change is about to remove takes no more proposals, and when it leaves, asks a voter to campaign.
+    package var leavesInOrder = true
     /// Nodes that a change has removed are told so, and are not listened to.
     package var tellsRemovedNodes = true
     /// A change of members is refused while another is under way, or if too few of the new voters are alive.

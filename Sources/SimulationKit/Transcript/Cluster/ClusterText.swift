@@ -34,7 +34,7 @@ extension Progress {
             }
         var text = "\(node): \(name) match=\(match) next=\(next)"
         if isLearner { text += " learner" }
-        if isPaused(settings) { text += " paused" }
+        if isPaused { text += " paused" }
         if let pendingSnapshot { text += " pendingSnap=\(pendingSnapshot)" }
         if !isActive { text += " inactive" }
         if inflights.count > 0 { text += " inflight=\(inflights.count)\(inflights.isFull(settings) ? "[full]" : "")" }

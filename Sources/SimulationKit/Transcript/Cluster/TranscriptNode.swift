@@ -22,6 +22,7 @@ struct TranscriptNode {
 
     let options: TranscriptNodeOptions
     private(set) var core: RaftCore
+    private var startCount: UInt64 = 1
     var log: MemoryLog
     /// The newest state; older ones are of no use.
     private(set) var image: Image
@@ -38,15 +39,16 @@ struct TranscriptNode {
         self.options = options
         image = options.image
         log = MemoryLog(base: image.mark)
-        core = try Self.makeCore(id, options, log, image)
+        core = try Self.makeCore(id, options, log, image, start: startCount)
     }
 
     private static func makeCore(
-        _ id: NodeID, _ options: TranscriptNodeOptions, _ log: MemoryLog, _ image: Image
+        _ id: NodeID, _ options: TranscriptNodeOptions, _ log: MemoryLog, _ image: Image, start: UInt64
     ) throws(ConfigurationError) -> RaftCore {
         let snapshot = image.mark.index > .zero ? image.mark : nil
         return try RaftCore(
-            id: id, settings: options.settings, stored: log.stored(applied: image.mark.index), snapshot: snapshot, seed: seed)
+            id: id, settings: options.settings, stored: log.stored(applied: image.mark.index), snapshot: snapshot, start: start,
+            seed: seed)
     }
 
     /// The process dies and comes back: what is not in the log or the state machine is gone.
@@ -55,7 +57,8 @@ struct TranscriptNode {
         applyWork = []
         outbox = []
         received = []
-        core = try Self.makeCore(id, options, log, image)
+        startCount += 1
+        core = try Self.makeCore(id, options, log, image, start: startCount)
     }
 
     /// Lets the core take an event, and tells what it has become.

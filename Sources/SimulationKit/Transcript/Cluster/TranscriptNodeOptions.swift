@@ -14,7 +14,8 @@ struct TranscriptNodeOptions {
     static let keys = [
         "voters", "learners", "index", "content", "async-storage-writes", "prevote", "checkquorum", "inflight", "max-inflight",
         "max-inflight-bytes", "max-size-per-msg", "max-committed-size-per-ready", "max-uncommitted-size",
-        "disable-conf-change-validation", "step-down-on-removal", "read-only", "priority", "tell-removed-nodes",
+        "disable-conf-change-validation", "step-down-on-removal", "read-only", "priority", "leave-in-order",
+        "tell-removed-nodes",
         "guard-living-quorum",
     ]
 
@@ -33,8 +34,10 @@ struct TranscriptNodeOptions {
         settings.applyByteCountMax = try command.count("max-committed-size-per-ready") ?? .max
         settings.unappliedByteCountMax = settings.applyByteCountMax
         settings.cacheByteCountMax = .max
+        settings.batchesProposals = false
         settings.validatesChanges = !(try command.flag("disable-conf-change-validation") ?? false)
         settings.stepsDownOnRemoval = try command.flag("step-down-on-removal") ?? false
+        settings.leavesInOrder = try command.flag("leave-in-order") ?? false
         settings.tellsRemovedNodes = try command.flag("tell-removed-nodes") ?? false
         settings.guardsLivingQuorum = try command.flag("guard-living-quorum") ?? false
         storageIsAsynchronous = try command.flag("async-storage-writes") ?? false
