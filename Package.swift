@@ -144,7 +144,7 @@ let package = Package(
         .testTarget(name: "FileSystemTests", dependencies: ["FileSystem"]),
         .testTarget(name: "RaftTests", dependencies: ["Raft"]),
         .testTarget(name: "RaftStorageTests", dependencies: ["Checksum", "FileSystem", "Raft", "RaftStorage"]),
-        .testTarget(name: "SimulationKitTests", dependencies: ["Raft", "SimulationKit"], exclude: ["Tables"]),
+        .testTarget(name: "SimulationKitTests", dependencies: ["Raft", "SimulationKit"], exclude: ["Tables", "Transcripts"]),
         .testTarget(name: "KeyValueStoreTests", dependencies: ["KeyValueStore", "KeyValueStoreTestKit"]),
         .testTarget(
             name: "ObjectDataStoreTests",

@@ -25,6 +25,7 @@ package struct ClusterTranscript: TranscriptEnvironment {
         case "forget-leader": try forgetLeader(command)
         case "connection-lost": try loseConnection(command)
         case "report-unreachable": try reportUnreachable(command)
+        case "report-snapshot": try reportSnapshot(command)
         case "storage-stalled": try stallStorage(command)
         case "tick-election": try tick(command, \.electionTicks)
         case "tick-heartbeat": try tick(command, \.heartbeatTicks)

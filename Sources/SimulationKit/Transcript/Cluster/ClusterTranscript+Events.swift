@@ -167,6 +167,17 @@ extension ClusterTranscript {
         step(position) { $0.reportUnreachable(peer) }
     }
 
+    /// How the transfer of a snapshot ended, as the sender's transport sees it.
+    mutating func reportSnapshot(_ command: TranscriptCommand) throws(TranscriptError) {
+        try command.expect(words: 3...3, of: "node, peer, received or failed")
+        let position = try node(command.words[0], command)
+        let peer = NodeID(try command.number(word: 1, of: "peer"))
+        guard command.words[2] == "received" || command.words[2] == "failed" else {
+            throw command.mistake("the third argument is received or failed")
+        }
+        step(position) { $0.reportSnapshot(peer, isReceived: command.words[2] == "received") }
+    }
+
     private func nodeAndPeer(_ command: TranscriptCommand) throws(TranscriptError) -> (Int, NodeID) {
         try command.expect(words: 2...2, of: "node, peer")
         return (try node(command.words[0], command), nodes[try node(command.words[1], command)].id)

@@ -12,7 +12,7 @@ extension ClusterTranscript {
         let options = try TranscriptNodeOptions(command)
         let begins = ["voters", "learners", "index", "content"].contains(where: command.has)
         guard !begins || options.image.mark.index.rawValue > 1 else {
-            output.line("index must be specified as > 1 due to bootstrap")
+            output.failure("index must be specified as > 1 due to bootstrap")
             return
         }
         for _ in 0..<count {

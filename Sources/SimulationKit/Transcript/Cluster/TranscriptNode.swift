@@ -22,7 +22,7 @@ struct TranscriptNode {
 
     let options: TranscriptNodeOptions
     private(set) var core: RaftCore
-    private var startCount: UInt64 = 1
+    private var startCount: UInt64 = 0
     var log: MemoryLog
     /// The newest state; older ones are of no use.
     private(set) var image: Image
@@ -101,7 +101,8 @@ struct TranscriptNode {
 
     /// Carries out committed entries. The newest state is what followers are given.
     mutating func apply(_ entries: [Entry]) {
-        for entry in entries {
+        // A snapshot may have arrived meanwhile that contains them.
+        for entry in entries where entry.index > image.mark.index {
             precondition(entry.index == image.mark.index.next, "entries are applied in order, each once")
             if entry.type == .normal { image.content += entry.payload }
             image.mark = image.mark.after(entry)
