@@ -23,7 +23,7 @@ let package = Package(
         .target(name: "CChecksum"),
         .systemLibrary(name: "CRocksDB", providers: [.apt(["librocksdb-dev"])]),
         .target(name: "Checksum", dependencies: ["CChecksum"]),
-        .target(name: "FileSystem", dependencies: [nioCore]),
+        .target(name: "FileSystem"),
         .target(name: "Raft"),
         .target(
             name: "Telemetry",
@@ -55,6 +55,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
+        .target(name: "RaftStorage", dependencies: ["Checksum", "FileSystem", "Raft"]),
 
         // Layer 2: the metadata engine.
         .target(
@@ -145,9 +146,10 @@ let package = Package(
         .target(name: "KeyValueStoreTestKit", dependencies: ["KeyValueStore"], path: "Tests/KeyValueStoreTestKit"),
 
         .testTarget(name: "ChecksumTests", dependencies: ["Checksum"]),
-        .testTarget(name: "FileSystemTests", dependencies: ["FileSystem", nioCore]),
+        .testTarget(name: "FileSystemTests", dependencies: ["FileSystem"]),
         .testTarget(name: "RaftTests", dependencies: ["Raft"]),
-        .testTarget(name: "SimulationKitTests", dependencies: ["Raft", "SimulationKit"], exclude: ["Tables"]),
+        .testTarget(name: "RaftStorageTests", dependencies: ["Checksum", "FileSystem", "Raft", "RaftStorage"]),
+        .testTarget(name: "SimulationKitTests", dependencies: ["Raft", "SimulationKit"], exclude: ["Tables", "Transcripts"]),
         .testTarget(name: "KeyValueStoreTests", dependencies: ["KeyValueStore", "KeyValueStoreTestKit"]),
         .testTarget(
             name: "ObjectDataStoreTests",

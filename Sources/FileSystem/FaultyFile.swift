@@ -5,25 +5,35 @@ final class FaultyFile: File, @unchecked Sendable {
     let path: String
     private let inode: FaultyTree.Inode
     private let generation: Int
+    private let isDirect: Bool
     private let fileSystem: FaultyFileSystem
 
-    init(path: String, inode: FaultyTree.Inode, generation: Int, in fileSystem: FaultyFileSystem) {
+    init(path: String, inode: FaultyTree.Inode, generation: Int, isDirect: Bool, in fileSystem: FaultyFileSystem) {
         self.path = path
         self.inode = inode
         self.generation = generation
+        self.isDirect = isDirect
         self.fileSystem = fileSystem
     }
 
     deinit {
         try? fileSystem.locked { _ in
-            if inode.lockHolder == ObjectIdentifier(self) { inode.lockHolder = nil }
+            if inode.lockHolder?.handle == ObjectIdentifier(self) { inode.lockHolder = nil }
         }
     }
 
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FileSystemError) {
-        try fileSystem.operateWrite(path, byteCount: bytes.count) { tree, byteCount throws(FileSystemError) in
+        if isDirect {
+            let place = Int(bitPattern: bytes.baseAddress) | bytes.count | Int(offset)
+            precondition(place.isMultiple(of: directAlignment), "a direct write that is not aligned")
+        }
+        try fileSystem.operateWrite(path, bytes, at: offset) { tree, change, survival throws(FileSystemError) in
             try ensureOpen(tree, "pwrite")
-            try tree.apply(.write(offset: Int(offset), bytes: Array(bytes.prefix(byteCount))), to: inode, path: path)
+            if isDirect {
+                try tree.applyDurably(change, keeping: survival, to: inode, path: path)
+            } else {
+                try tree.apply(change, to: inode, path: path)
+            }
         }
     }
 
@@ -70,8 +80,10 @@ final class FaultyFile: File, @unchecked Sendable {
         try fileSystem.operate("flock", path) { tree throws(FileSystemError) in
             try ensureOpen(tree, "flock")
             let own = ObjectIdentifier(self)
-            guard inode.lockHolder == nil || inode.lockHolder == own else { throw FileSystemError(.locked, "flock", path) }
-            inode.lockHolder = own
+            if let holder = inode.lockHolder, holder.generation == tree.generation, holder.handle != own {
+                throw FileSystemError(.locked, "flock", path)
+            }
+            inode.lockHolder = (own, tree.generation)
         }
     }
 

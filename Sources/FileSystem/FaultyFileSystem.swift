@@ -20,14 +20,24 @@ package final class FaultyFileSystem: FileSystem {
         case failure(FileSystemError.Code)
         /// A write that fails after its first bytes; any other operation fails whole.
         case tornWrite(byteCount: Int, FileSystemError.Code)
+        /// A write that says it was done, and was not. Any other operation is performed.
+        case lostWrite
+        /// A write that says it was done, and landed at this offset of the file. Any other operation is performed.
+        case misdirectedWrite(to: UInt64)
         /// It and all that follow fail, until `crash`: the machine has stopped.
         case halt
+        /// As `halt`, in the middle of a write: of a direct one those sectors are on disk that the survival says; of another
+        /// one `crash` decides, as of all that was not synchronized. Any other operation fails as with `halt`.
+        case haltDuringWrite(Survival)
     }
 
     private let tree: Mutex<FaultyTree>
+    private let hasDirectFiles: Bool
 
-    package init(availableByteCount: UInt64 = 1 << 40) {
+    /// - Parameter hasDirectFiles: whether `openDirect` gives files or nil.
+    package init(availableByteCount: UInt64 = 1 << 40, hasDirectFiles: Bool = false) {
         tree = Mutex(FaultyTree(availableByteCount: availableByteCount))
+        self.hasDirectFiles = hasDirectFiles
     }
 
     // MARK: Faults
@@ -38,9 +48,22 @@ package final class FaultyFileSystem: FileSystem {
     /// Arms a fault for the operation of that number.
     package func inject(_ fault: Fault, at operation: Int) { tree.withLock { $0.faults[operation] = fault } }
 
+    /// Arms a fault for the next operation of that name: a system call, as in `FileSystemError.operation` (`pwrite`, `pread`,
+    /// `fdatasync`, `fsync` of a directory, `open`, `rename`, `unlink`, …). Several for one name strike one after the other.
+    package func inject(_ fault: Fault, atNext operation: String) {
+        tree.withLock { $0.faultsByName[operation, default: []].append(fault) }
+    }
+
+    /// Takes or gives space, as other programs on the disk do.
+    package func setAvailableByteCount(_ count: UInt64) { tree.withLock { $0.availableByteCount = count } }
+
     /// Stops the machine and starts it again: open files are gone (their handles fail), locks too, and what was not
     /// synchronized survives as said. Armed faults are disarmed.
     package func crash(keeping survival: Survival = .nothing) { tree.withLock { $0.crash(keeping: survival) } }
+
+    /// Kills the process, not the machine: open files are gone (their handles fail), locks too, and what was written is still there,
+    /// synchronized or not.
+    package func kill() { tree.withLock { $0.kill() } }
 
     /// Inverts one bit of a file's content, as stored: rot. A file that is too short stays as it is.
     package func flipBit(_ bit: Int, ofByte offset: Int, in path: String) throws(FileSystemError) {
@@ -52,12 +75,32 @@ package final class FaultyFileSystem: FileSystem {
         }
     }
 
+    /// Puts bytes into a file's content, as stored: what a misdirected write of another file leaves there, or a lost one.
+    /// What lies beyond the file's end is left out.
+    package func damage(_ path: String, at offset: Int, with bytes: [UInt8]) throws(FileSystemError) {
+        try locked { tree throws(FileSystemError) in
+            let file = try tree.file(path, "damage")
+            for (index, byte) in bytes.enumerated() {
+                if offset + index < file.content.count { file.content[offset + index] = byte }
+                if offset + index < file.durable.count { file.durable[offset + index] = byte }
+            }
+        }
+    }
+
     // MARK: FileSystem
 
     package func open(_ path: String, _ mode: OpenMode) throws(FileSystemError) -> any File {
+        try open(path, mode, isDirect: false)
+    }
+
+    package func openDirect(_ path: String, _ mode: OpenMode) throws(FileSystemError) -> (any File)? {
+        hasDirectFiles ? try open(path, mode, isDirect: true) : nil
+    }
+
+    private func open(_ path: String, _ mode: OpenMode, isDirect: Bool) throws(FileSystemError) -> any File {
         try operate("open", path) { tree throws(FileSystemError) in
             let inode = try tree.open(path, mode)
-            return FaultyFile(path: path, inode: inode, generation: tree.generation, in: self)
+            return FaultyFile(path: path, inode: inode, generation: tree.generation, isDirect: isDirect, in: self)
         }
     }
 
@@ -107,33 +150,42 @@ package final class FaultyFileSystem: FileSystem {
         _ body: (inout FaultyTree) throws(FileSystemError) -> Value
     ) throws(FileSystemError) -> Value {
         try locked { tree throws(FileSystemError) in
-            if let fault = tree.nextFault() {
-                switch fault {
-                case .failure(let code), .tornWrite(_, let code):
-                    throw FileSystemError(code, operation, path)
-                case .halt:
-                    throw FileSystemError(.io, operation, path)
-                }
+            switch tree.nextFault(operation) {
+            case nil, .lostWrite, .misdirectedWrite:
+                return try body(&tree)
+            case .failure(let code), .tornWrite(_, let code):
+                throw FileSystemError(code, operation, path)
+            case .halt, .haltDuringWrite:
+                throw FileSystemError(.io, operation, path)
             }
-            return try body(&tree)
         }
     }
 
-    /// As `operate`, for a write, which a fault may tear.
+    /// As `operate`, for a write, of which a fault may leave a part, or which it may put elsewhere.
     func operateWrite(
-        _ path: String, byteCount: Int,
-        _ write: (inout FaultyTree, _ byteCount: Int) throws(FileSystemError) -> Void
+        _ path: String, _ bytes: UnsafeRawBufferPointer, at offset: UInt64,
+        _ write: (inout FaultyTree, FaultyTree.Inode.Change, Survival) throws(FileSystemError) -> Void
     ) throws(FileSystemError) {
+        func change(_ byteCount: Int, at offset: UInt64) -> FaultyTree.Inode.Change {
+            .write(offset: Int(offset), bytes: Array(bytes.prefix(byteCount)))
+        }
         try locked { tree throws(FileSystemError) in
-            switch tree.nextFault() {
+            switch tree.nextFault("pwrite") {
             case nil:
-                try write(&tree, byteCount)
+                try write(&tree, change(bytes.count, at: offset), .everything)
             case .failure(let code):
                 throw FileSystemError(code, "pwrite", path)
             case .tornWrite(let torn, let code):
-                try write(&tree, min(torn, byteCount))
+                try write(&tree, change(torn, at: offset), .everything)
                 throw FileSystemError(code, "pwrite", path)
+            case .lostWrite:
+                break
+            case .misdirectedWrite(let target):
+                try write(&tree, change(bytes.count, at: target), .everything)
             case .halt:
+                throw FileSystemError(.io, "pwrite", path)
+            case .haltDuringWrite(let survival):
+                try write(&tree, change(bytes.count, at: offset), survival)
                 throw FileSystemError(.io, "pwrite", path)
             }
         }

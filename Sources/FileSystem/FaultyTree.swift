@@ -20,7 +20,8 @@ struct FaultyTree {
         var durable: [UInt8] = []
         /// What `content` has and `durable` has not, in order.
         var unsynchronized: [Change] = []
-        var lockHolder: ObjectIdentifier?
+        /// Counts only in the generation of its own.
+        var lockHolder: (handle: ObjectIdentifier, generation: Int)?
     }
 
     static let sectorByteCount = 512
@@ -28,6 +29,7 @@ struct FaultyTree {
     var availableByteCount: UInt64
     var operationCount = 0
     var faults: [Int: FaultyFileSystem.Fault] = [:]
+    var faultsByName: [String: [FaultyFileSystem.Fault]] = [:]
     var isHalted = false
     /// Counts crashes, so that handles from before one are known.
     var generation = 0
@@ -37,11 +39,18 @@ struct FaultyTree {
         self.availableByteCount = availableByteCount
     }
 
-    mutating func nextFault() -> FaultyFileSystem.Fault? {
+    mutating func nextFault(_ operation: String) -> FaultyFileSystem.Fault? {
         operationCount += 1
         if isHalted { return .halt }
-        guard let fault = faults[operationCount] else { return nil }
-        if case .halt = fault { isHalted = true }
+        var fault = faults.isEmpty ? nil : faults[operationCount]
+        if fault == nil, !faultsByName.isEmpty, var armed = faultsByName[operation] {
+            fault = armed.removeFirst()
+            faultsByName[operation] = armed.isEmpty ? nil : armed
+        }
+        switch fault {
+        case .halt, .haltDuringWrite: isHalted = true
+        case nil, .failure, .tornWrite, .lostWrite, .misdirectedWrite: break
+        }
         return fault
     }
 
@@ -122,6 +131,24 @@ struct FaultyTree {
 
     /// Takes space for growth, or says that there is none.
     mutating func apply(_ change: Inode.Change, to inode: Inode, path: String) throws(FileSystemError) {
+        try takeSpace(for: change, in: inode, path: path)
+        Self.apply(change, to: &inode.content)
+        inode.unsynchronized.append(change)
+    }
+
+    /// As `apply`, past the cache: what survives is durable at once, and nothing else is there.
+    mutating func applyDurably(
+        _ change: Inode.Change, keeping survival: FaultyFileSystem.Survival, to inode: Inode, path: String
+    ) throws(FileSystemError) {
+        try takeSpace(for: change, in: inode, path: path)
+        var coin = Coin(survival)
+        for sector in Self.sectors(of: change) where coin.toss() {
+            Self.apply(sector, to: &inode.content)
+            Self.apply(sector, to: &inode.durable)
+        }
+    }
+
+    private mutating func takeSpace(for change: Inode.Change, in inode: Inode, path: String) throws(FileSystemError) {
         let before = inode.content.count
         let after =
             switch change {
@@ -131,8 +158,18 @@ struct FaultyTree {
         let growth = UInt64(max(0, after - before))
         guard growth <= availableByteCount else { throw FileSystemError(.noSpace, "pwrite", path) }
         availableByteCount -= growth
-        Self.apply(change, to: &inode.content)
-        inode.unsynchronized.append(change)
+    }
+
+    /// What a disk may do of a change and leave the rest.
+    private static func sectors(of change: Inode.Change) -> [Inode.Change] {
+        switch change {
+        case .truncation:
+            [change]
+        case .write(let offset, let bytes):
+            stride(from: 0, to: bytes.count, by: sectorByteCount).map { start in
+                .write(offset: offset + start, bytes: Array(bytes[start..<min(start + sectorByteCount, bytes.count)]))
+            }
+        }
     }
 
     func synchronize(_ inode: Inode) {
@@ -154,10 +191,16 @@ struct FaultyTree {
 
     // MARK: Crash
 
-    mutating func crash(keeping survival: FaultyFileSystem.Survival) {
+    /// What ends with the process.
+    mutating func kill() {
         faults = [:]
+        faultsByName = [:]
         isHalted = false
         generation += 1
+    }
+
+    mutating func crash(keeping survival: FaultyFileSystem.Survival) {
+        kill()
         var coin = Coin(survival)
         Self.crash(root, &coin)
     }
@@ -182,19 +225,10 @@ struct FaultyTree {
 
     private static func crash(_ inode: Inode, _ coin: inout Coin) {
         for change in inode.unsynchronized {
-            switch change {
-            case .write(let offset, let bytes):
-                for start in stride(from: 0, to: bytes.count, by: sectorByteCount) where coin.toss() {
-                    let sector = Array(bytes[start..<min(start + sectorByteCount, bytes.count)])
-                    apply(.write(offset: offset + start, bytes: sector), to: &inode.durable)
-                }
-            case .truncation:
-                if coin.toss() { apply(change, to: &inode.durable) }
-            }
+            for sector in sectors(of: change) where coin.toss() { apply(sector, to: &inode.durable) }
         }
         inode.unsynchronized = []
         inode.content = inode.durable
-        inode.lockHolder = nil
     }
 
     private static func isSame(_ left: Node?, _ right: Node?) -> Bool {

@@ -6,6 +6,10 @@
 package protocol FileSystem: Sendable {
     /// - Throws: `.notFound`, `.exists` (exclusive creation), `.tooManyOpenFiles`, `.permission`, and what else the disk says.
     func open(_ path: String, _ mode: OpenMode) throws(FileSystemError) -> any File
+    /// As `open`, for a file whose writes go past the cache and are durable when they return, with the file's size; nil where
+    /// the file system has no such files. Offset, length and memory of each write are multiples of `directAlignment`.
+    /// It is for files that have their final size: growth goes through `open`.
+    func openDirect(_ path: String, _ mode: OpenMode) throws(FileSystemError) -> (any File)?
     /// Replaces what `target` names, atomically: at any time it is the old file or the new one.
     func rename(_ source: String, to target: String) throws(FileSystemError)
     /// Removes a file's name. Handles that are open stay readable.
@@ -61,7 +65,12 @@ package struct FileStatus: Sendable, Equatable {
     }
 }
 
+/// What direct writes are aligned to, in bytes: no disk asks for more.
+package let directAlignment = 4_096
+
 extension FileSystem {
+    package func openDirect(_ path: String, _ mode: OpenMode) throws(FileSystemError) -> (any File)? { nil }
+
     /// Makes `path` and what is missing above it, durably.
     package func makeDirectories(_ path: String) throws(FileSystemError) {
         var parent = "/"

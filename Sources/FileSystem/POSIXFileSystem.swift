@@ -11,18 +11,37 @@ package struct POSIXFileSystem: FileSystem {
     package init() {}
 
     package func open(_ path: String, _ mode: OpenMode) throws(FileSystemError) -> any File {
-        let flags =
-            switch mode {
-            case .read: O_RDONLY
-            case .update: O_RDWR
-            case .createIfMissing: O_RDWR | O_CREAT
-            case .createNew: O_RDWR | O_CREAT | O_EXCL
-            }
         // Data are nobody else's to read; no child process inherits them.
-        return POSIXFile(
-            descriptor: try retried("open", path) { openFile(path, flags | O_CLOEXEC, 0o600) },
+        POSIXFile(
+            descriptor: try retried("open", path) { openFile(path, mode.flags | O_CLOEXEC, 0o600) },
             path: path
         )
+    }
+
+    package func openDirect(_ path: String, _ mode: OpenMode) throws(FileSystemError) -> (any File)? {
+        #if os(Linux)
+            let flags = mode.flags | O_CLOEXEC | directFlag | O_DSYNC
+            let file: POSIXFile
+            do {
+                file = POSIXFile(descriptor: try retried("open", path) { openFile(path, flags, 0o600) }, path: path)
+            } catch {
+                // So says a file system without them, tmpfs for one.
+                if error.number == EINVAL { return nil }
+                throw error
+            }
+            // Some accept the flag and refuse the alignment: better asked now than in the first write that matters.
+            let probe = UnsafeMutableRawBufferPointer.allocate(byteCount: directAlignment, alignment: directAlignment)
+            defer { probe.deallocate() }
+            do {
+                _ = try file.read(into: probe, at: 0)
+            } catch {
+                if error.number == EINVAL { return nil }
+                throw error
+            }
+            return file
+        #else
+            return nil
+        #endif
     }
 
     package func rename(_ source: String, to target: String) throws(FileSystemError) {
@@ -75,6 +94,26 @@ package struct POSIXFileSystem: FileSystem {
         return UInt64(status.f_bavail) * UInt64(status.f_frsize)
     }
 }
+
+extension OpenMode {
+    fileprivate var flags: Int32 {
+        switch self {
+        case .read: O_RDONLY
+        case .update: O_RDWR
+        case .createIfMissing: O_RDWR | O_CREAT
+        case .createNew: O_RDWR | O_CREAT | O_EXCL
+        }
+    }
+}
+
+#if os(Linux)
+    // O_DIRECT of <fcntl.h>, which Swift's Glibc does not have; its number depends on the processor.
+    #if arch(arm64) || arch(arm)
+        private let directFlag: Int32 = 0o200000
+    #else
+        private let directFlag: Int32 = 0o40000
+    #endif
+#endif
 
 /// Calls until no signal interrupts it.
 func retried(_ operation: String, _ path: String, _ call: () -> Int32) throws(FileSystemError) -> Int32 {

@@ -137,4 +137,21 @@ import Testing
         let error = #expect(throws: FileSystemError.self) { _ = try tested.fileSystem.open(tested.path("a"), .read) }
         #expect(error?.description == "open \(tested.path("a")): No such file or directory")
     }
+
+    @Test("A direct file, where there is one, reads back what was written in whole blocks")
+    func directFiles() throws {
+        // POSIX: whether there is one depends on the directory's file system.
+        let tested = try TestedFileSystem(.posix)
+        let path = tested.path("a")
+        let file = try tested.fileSystem.open(path, .createNew)
+        try file.write([UInt8](repeating: 0, count: 2 * directAlignment))
+        try file.synchronize()
+        guard let direct = try tested.fileSystem.openDirect(path, .update) else { return }
+        let block = UnsafeMutableRawBufferPointer.allocate(byteCount: directAlignment, alignment: directAlignment)
+        defer { block.deallocate() }
+        block.initializeMemory(as: UInt8.self, repeating: 5)
+        try direct.write(UnsafeRawBufferPointer(block), at: UInt64(directAlignment))
+        #expect(try file.bytes(at: UInt64(directAlignment) - 1, count: 3) == [0, 5, 5])
+        #expect(tested.code { fs throws(FileSystemError) in _ = try fs.openDirect(tested.path("b"), .read) } == .notFound)
+    }
 }
