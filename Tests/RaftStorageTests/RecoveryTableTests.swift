@@ -65,21 +65,33 @@ import Testing
         #expect(try fixture.disk.readFile(LogFixture.directory + "/notes.txt", byteCountMax: 9) == [1])
     }
 
-    @Test("reserve, unfinished-reserve: files ahead are used if they have their size, under the next numbers")
+    @Test("reserve, unfinished-reserve: files ahead are used if they have their size and follow, and deleted if not")
     func reserves() throws {
         let log = try fill(fixture)
         let last = log.durableEnd.segment
         let ahead = try fixture.disk.list(LogFixture.directory).compactMap { LogFormat.segmentNumber($0) }.filter { $0 > last }
         #expect(ahead == [last + 1])
-        try fixture.disk.rename(fixture.path(last + 1), to: fixture.path(last + 3))
         try changeFile(fixture.path(last + 2)) { try $0.write([0]) }
+        try changeFile(fixture.path(last + 9)) { try $0.write([UInt8](repeating: 0, count: 32_768)) }
         let (reopened, recovered) = try fixture.open()
         #expect(recovered.report.contains(.reserve))
-        #expect(recovered.report.contains(.unfinishedReserve))
+        #expect(recovered.report.findings.count { $0.finding == .unfinishedReserve } == 2)
         #expect(reopened.reserveCount == 1)
         #expect(
             try fixture.disk.list(LogFixture.directory).compactMap { LogFormat.segmentNumber($0) }.max() == last + 1)
         #expect(try reopened.allEntries().count == 14)
+    }
+
+    @Test("duplicate-segment: a file that a crash left two names has one again, and is not written under the other")
+    func duplicate() throws {
+        let log = try fill(fixture)
+        let last = log.durableEnd.segment
+        let second = try fixture.bytes(2)
+        try changeFile(fixture.path(last + 1)) { try $0.write(second) }
+        let recovered = try fixture.open().recovered
+        #expect(recovered.report.contains(.duplicateSegment))
+        #expect(try fixture.bytes(last + 1).prefix(8) != second.prefix(8))
+        #expect(recovered.lastIndex == LogIndex(14))
     }
 
     @Test("leftover: a released segment whose old name came back is no part of the log")
@@ -166,6 +178,14 @@ import Testing
     func damagedLastHeader() throws {
         let log = try fill(fixture)
         try fixture.disk.flipBit(3, ofByte: 60, in: fixture.path(log.durableEnd.segment))
+        try expect(.damagedHeader, file: fixture.path(log.durableEnd.segment))
+    }
+
+    @Test("damaged-header: another segment's header in the place of the last one's does not make that a duplicate")
+    func misdirectedHeader() throws {
+        let log = try fill(fixture)
+        let header = Array(try fixture.bytes(2).prefix(LogFormat.blockByteCount))
+        try fixture.disk.damage(fixture.path(log.durableEnd.segment), at: 0, with: header)
         try expect(.damagedHeader, file: fixture.path(log.durableEnd.segment))
     }
 
@@ -366,7 +386,8 @@ import Testing
     @Test("Every row of the table has a test here")
     func everyRow() {
         let named: Set<RecoveryFinding> = [
-            .noSegments, .logMissing, .foreignFile, .reserve, .unfinishedReserve, .leftover, .unknownVersion, .wrongCluster,
+            .noSegments, .logMissing, .foreignFile, .reserve, .unfinishedReserve, .duplicateSegment, .leftover, .unknownVersion,
+            .wrongCluster,
             .wrongGroup,
             .wrongNode, .misnamedSegment, .missingSegment, .damagedHeader, .wrongSegmentSize, .cleanEnd, .tornTail,
             .tornOpening,
