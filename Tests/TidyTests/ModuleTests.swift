@@ -19,6 +19,7 @@ struct ModuleTests {
         // Of ObjectDataStore only the value `StoredBody`, which the engine's protocol names.
         "S3API": ["Checksum", "HTTPServer", "Metadata", "ObjectDataStore"],
         "AdminAPI": ["HTTPServer", "Telemetry"],
+        "Replication": ["Checksum", "KeyValueStore", "Metadata", "Raft"],
         "SimulationKit": ["Raft"],
         "rustfs-simulate": ["SimulationKit"],
         "rustfs-metadata": [
