@@ -129,6 +129,13 @@ let package = Package(
             path: "Benchmarks/http-constant"
         ),
         .executableTarget(
+            name: "raft-log",
+            dependencies: [
+                "FileSystem", "Raft", "RaftStorage", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/raft-log"
+        ),
+        .executableTarget(
             name: "s3-load",
             dependencies: [
                 nioCore, .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Crypto", package: "swift-crypto"),

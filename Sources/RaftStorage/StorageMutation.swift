@@ -14,18 +14,16 @@ package struct StorageMutations: OptionSet, Sendable, Hashable {
     package static let cutsAtDamage = StorageMutations(rawValue: 1 << 3)
     /// Checksums do not know the segment: what an earlier use of the file left validates.
     package static let forgetsGeneration = StorageMutations(rawValue: 1 << 4)
-    /// Checksums do not know the offset: a batch in the wrong place validates.
-    package static let forgetsOffset = StorageMutations(rawValue: 1 << 5)
     /// The hard state is written with the batch after the one that it came with.
-    package static let delaysHardState = StorageMutations(rawValue: 1 << 6)
+    package static let delaysHardState = StorageMutations(rawValue: 1 << 5)
     /// A new segment does not repeat the hard state, which is lost with the segment before.
-    package static let opensWithoutHardState = StorageMutations(rawValue: 1 << 7)
+    package static let opensWithoutHardState = StorageMutations(rawValue: 1 << 6)
     /// Files get their new names without a synchronization of the directory.
-    package static let renamesWithoutDirectorySync = StorageMutations(rawValue: 1 << 8)
+    package static let renamesWithoutDirectorySync = StorageMutations(rawValue: 1 << 7)
     /// Segments are given away before the snapshot mark that frees them is durable.
-    package static let releasesBeforeMark = StorageMutations(rawValue: 1 << 9)
+    package static let releasesBeforeMark = StorageMutations(rawValue: 1 << 8)
     /// A write that fails is forgotten, and the next one goes on behind it.
-    package static let ignoresWriteError = StorageMutations(rawValue: 1 << 10)
+    package static let ignoresWriteError = StorageMutations(rawValue: 1 << 9)
 
     /// Each one, with the name that a command line uses.
     package static let all: [(name: String, mutation: StorageMutations)] = [
@@ -34,7 +32,6 @@ package struct StorageMutations: OptionSet, Sendable, Hashable {
         ("leaves-torn-tail", .leavesTornTail),
         ("cuts-at-damage", .cutsAtDamage),
         ("forgets-generation", .forgetsGeneration),
-        ("forgets-offset", .forgetsOffset),
         ("delays-hard-state", .delaysHardState),
         ("opens-without-hard-state", .opensWithoutHardState),
         ("renames-without-directory-sync", .renamesWithoutDirectorySync),

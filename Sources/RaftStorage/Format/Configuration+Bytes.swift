@@ -5,7 +5,7 @@ package import Raft
 ///     version (1) │ autoLeave (1) │ four counts (2 each): voters, outgoing voters, learners, learners next │ their ids (8 each)
 extension Configuration {
     package static let bytesVersion: UInt8 = 1
-    static let bytesHeaderByteCount = 10
+    package static let bytesHeaderByteCount = 10
     /// More members than any cluster has; keeps a mark within one block.
     package static let encodedMemberCountMax = 256
 

@@ -6,11 +6,9 @@ internal import Checksum
 /// the wrong place, as wrong as a flipped bit.
 package struct PlaceSeed: Sendable {
     private let segment: UInt32
-    private let offsetMask: UInt64
 
     package init(clusterID: LogIdentity.ClusterID, segment: UInt64, mutations: StorageMutations = []) {
         let generation = mutations.contains(.forgetsGeneration) ? 0 : segment
-        offsetMask = mutations.contains(.forgetsOffset) ? 0 : .max
         let place = (clusterID.high.littleEndian, clusterID.low.littleEndian, generation.littleEndian)
         self.segment = Swift.withUnsafeBytes(of: place) { CRC32C.checksum($0) }
     }
@@ -18,7 +16,7 @@ package struct PlaceSeed: Sendable {
     /// The checksum of bytes that belong at `offset`.
     @inline(__always)
     package func checksum(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> UInt32 {
-        var place = (UInt64(offset) & offsetMask).littleEndian
+        var place = UInt64(offset).littleEndian
         let seed = Swift.withUnsafeBytes(of: &place) { CRC32C.checksum($0, seed: segment) }
         return CRC32C.checksum(bytes, seed: seed)
     }

@@ -10,13 +10,7 @@ extension SegmentedLog {
     package func maintain() throws(LogError) -> Bool {
         try release()
         while let plan = nextReservePlan() {
-            let outcome: Result<PreparedSegment?, FileSystemError>
-            do throws(FileSystemError) {
-                outcome = .success(try plan.perform())
-            } catch {
-                outcome = .failure(error)
-            }
-            guard try end(plan, outcome) else { return false }
+            guard try end(plan, plan.outcome) else { return false }
         }
         return true
     }
@@ -53,6 +47,11 @@ extension SegmentedLog {
             return plan(isUseful ? .reuse(source.path) : .delete(source.path))
         }
         return reserves.count < settings.reserveCountMin ? plan(.create) : nil
+    }
+
+    /// Whether there would be a plan.
+    package var needsMaintenance: Bool {
+        failure == nil && (!released.isEmpty || reserves.count < settings.reserveCountMin)
     }
 
     private func plan(_ action: ReservePlan.Action) -> ReservePlan {

@@ -84,6 +84,12 @@ struct LogRecovery {
         {
             throw gap
         }
+        // Only now: the header could also be what a misdirected write left in the last segment, which its batches would have shown.
+        for fact in survey.duplicates.map({ facts[$0] }) {
+            note(.duplicateSegment, fact.name, 0)
+            try fileSystem.unlink(path(fact.name))
+            ahead.removeAll { $0.number == fact.number }
+        }
         try makeDurable(replay.table.segments.last)
         return try finish(replay, reserves: ahead, leftovers: survey.behind.map { facts[$0] })
     }
@@ -226,8 +232,7 @@ struct LogRecovery {
     /// What a killed process wrote may be in the system's cache only: nobody may build on it before it is durable. Segments before the
     /// last were synchronized when the next one was begun.
     private func makeDurable(_ segment: Segment?) throws(FileSystemError) {
-        if let segment { try segment.reader.synchronize() }
-        try fileSystem.synchronizeDirectory(directory)
+        try segment?.reader.synchronize()
     }
 
     // MARK: The log that comes of it
@@ -237,30 +242,31 @@ struct LogRecovery {
     ) throws -> (SegmentedLog, RecoveredLog) {
         var next = (replay.table.segments.last?.number ?? 0) + 1
         var prepared: [PreparedSegment] = []
-        var renamed = false
         for fact in reserves {
-            guard fact.byteCount == UInt64(settings.segmentByteCount), prepared.count < settings.reserveCountMax else {
+            // Not renamed: a crash could leave it both names, and nothing in it tells.
+            guard fact.number == next, fact.byteCount == UInt64(settings.segmentByteCount),
+                prepared.count < settings.reserveCountMax
+            else {
                 note(.unfinishedReserve, fact.name, Int(clamping: fact.byteCount))
                 try fileSystem.unlink(path(fact.name))
-                renamed = true
                 continue
             }
             note(.reserve, fact.name, 0)
-            if fact.number != next {
-                try fileSystem.rename(path(fact.name), to: path(LogFormat.segmentName(next)))
-                renamed = true
-            }
             prepared.append(
-                try ReservePlan.open(
-                    path(LogFormat.segmentName(next)), number: next, byteCount: Int(fact.byteCount), in: fileSystem))
+                try ReservePlan.open(path(fact.name), number: next, byteCount: Int(fact.byteCount), in: fileSystem))
             next += 1
         }
-        if renamed { try fileSystem.synchronizeDirectory(directory) }
+        try fileSystem.synchronizeDirectory(directory)
         let log = SegmentedLog(
             directory: directory, fileSystem: fileSystem, identity: identity, settings: settings, table: replay.table,
             reserves: prepared, nextReserveNumber: next, nextSequence: replay.nextSequence ?? 1)
         for fact in leftovers {
             note(.leftover, fact.name, 0)
+            // Without a header that says whose it was it is deleted, not reused.
+            guard case .success = fact.header else {
+                try fileSystem.unlink(path(fact.name))
+                continue
+            }
             log.released.append(.init(path: path(fact.name), byteCount: Int(clamping: fact.byteCount)))
         }
         try log.start()
@@ -288,6 +294,7 @@ extension SegmentedLog {
         }
         try write()
         try synchronize()
+        try maintain()
     }
 
     fileprivate func recovered(_ report: RecoveryReport) throws(LogError) -> RecoveredLog {

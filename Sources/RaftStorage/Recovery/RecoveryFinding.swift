@@ -7,6 +7,7 @@ package enum RecoveryFinding: String, Sendable, Hashable, CaseIterable {
     case foreignFile = "foreign-file"
     case reserve = "reserve"
     case unfinishedReserve = "unfinished-reserve"
+    case duplicateSegment = "duplicate-segment"
     case leftover = "leftover"
     case unknownVersion = "unknown-version"
     case wrongCluster = "wrong-cluster"
@@ -47,7 +48,7 @@ package enum RecoveryFinding: String, Sendable, Hashable, CaseIterable {
 
     package var decision: Decision {
         switch self {
-        case .noSegments, .foreignFile, .reserve, .unfinishedReserve, .leftover, .cleanEnd:
+        case .noSegments, .foreignFile, .reserve, .unfinishedReserve, .duplicateSegment, .leftover, .cleanEnd:
             .accept
         case .tornTail, .tornOpening:
             .cut

@@ -20,6 +20,8 @@ package struct SegmentSurvey: Sendable {
     package private(set) var live: [Int] = []
     /// Behind the last one in use: never begun, or begun by a write that may have been torn.
     package private(set) var ahead: [Int] = []
+    /// Of those ahead, the ones that seem to be a segment that has its own name too.
+    package private(set) var duplicates: [Int] = []
     /// Before a gap: needed by nobody if the log turns out to begin behind it.
     package private(set) var behind: [Int] = []
     /// What is right before the first segment in use; the refusal if the log needs entries from there.
@@ -47,6 +49,10 @@ package struct SegmentSurvey: Sendable {
             return
         }
         ahead = Array(facts.indices[(lastLive + 1)...])
+        duplicates = ahead.filter { position in
+            guard case .success(let header) = facts[position].header else { return false }
+            return facts.contains { $0.number == header.number }
+        }
         var first = lastLive
         while first > 0, facts[first - 1].number + 1 == facts[first].number,
             try Self.use(facts[first - 1], identity) == .live
