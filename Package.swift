@@ -69,6 +69,9 @@ let package = Package(
             ]
         ),
 
+        // Layer 3: replication.
+        .target(name: "Replication", dependencies: ["Checksum", "KeyValueStore", "Metadata", "Raft", nioCore]),
+
         // The proof: clusters in one thread and virtual time.
         .target(name: "SimulationKit", dependencies: ["Raft"]),
         .executableTarget(
@@ -151,6 +154,10 @@ let package = Package(
         .testTarget(name: "FileSystemTests", dependencies: ["FileSystem"]),
         .testTarget(name: "RaftTests", dependencies: ["Raft"]),
         .testTarget(name: "RaftStorageTests", dependencies: ["Checksum", "FileSystem", "Raft", "RaftStorage"]),
+        .testTarget(
+            name: "ReplicationTests",
+            dependencies: ["Checksum", "KeyValueStore", "Metadata", "ObjectDataStore", "Raft", "Replication", nioCore]
+        ),
         .testTarget(name: "SimulationKitTests", dependencies: ["Raft", "SimulationKit"], exclude: ["Tables"]),
         .testTarget(name: "KeyValueStoreTests", dependencies: ["KeyValueStore", "KeyValueStoreTestKit"]),
         .testTarget(

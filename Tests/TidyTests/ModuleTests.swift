@@ -20,6 +20,7 @@ struct ModuleTests {
         "S3API": ["Checksum", "HTTPServer", "Metadata", "ObjectDataStore"],
         "AdminAPI": ["HTTPServer", "Telemetry"],
         "RaftStorage": ["Checksum", "FileSystem", "Raft"],
+        "Replication": ["Checksum", "KeyValueStore", "Metadata", "Raft"],
         "SimulationKit": ["Raft"],
         "rustfs-simulate": ["SimulationKit"],
         "rustfs-metadata": [

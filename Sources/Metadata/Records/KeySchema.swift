@@ -51,6 +51,10 @@ package enum KeySchema {
     package static let countersPrefix = Array("counters".utf8)
     package static let nullIndexPrefix = Array("null".utf8)
     package static let completedPrefix = Array("completed".utf8)
+    /// What the replication layer keeps; its layouts are its own (docs/formats/replicated-state.md).
+    package static let replicationPrefix = Array("replication/".utf8)
+    /// The term of the applied index, which the digest counts no more than the index.
+    package static let replicationPosition = Array("replication/position".utf8)
 
     /// Where a bucket's counters are.
     package static func counters(_ bucket: BucketID) -> [UInt8] {

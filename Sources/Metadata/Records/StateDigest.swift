@@ -52,12 +52,13 @@ package enum RecordHash {
         value.withUnsafeBytes { contribution(family, key, $0) }
     }
 
-    /// Whether a record counts in the digest. Inline bodies count by the hash that their record holds; the applied index and the
-    /// format are no part of the state.
+    /// Whether a record counts in the digest. Inline bodies count by the hash that their record holds; the applied index, its
+    /// term and the format are no part of the state.
     package static func counts(_ family: ColumnFamily, _ key: [UInt8]) -> Bool {
         switch family.index {
         case KeySchema.inline.index: false
-        case KeySchema.system.index: key != KeySchema.applied && key != KeySchema.format
+        case KeySchema.system.index:
+            key != KeySchema.applied && key != KeySchema.format && key != KeySchema.replicationPosition
         default: true
         }
     }

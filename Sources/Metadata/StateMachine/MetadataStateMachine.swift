@@ -16,7 +16,7 @@ package struct MetadataStateMachine {
     /// The index of the last operation applied, in this batch or before; 0: none.
     package private(set) var appliedIndex: UInt64
     /// The digest of the whole state. Complete between batches (`finishBatch` adds the counters).
-    package private(set) var digest: StateDigest
+    package internal(set) var digest: StateDigest
 
     var nextBucketID: BucketID
     private var nextBucketContribution: StateDigest?

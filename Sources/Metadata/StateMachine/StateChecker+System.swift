@@ -20,7 +20,7 @@ extension StateChecker {
             } else if key.starts(with: KeySchema.completedPrefix) {
                 try checker.checkCompleted(key)
             } else if !key.starts(with: KeySchema.countersPrefix), key != KeySchema.applied, key != KeySchema.format,
-                key != KeySchema.nextBucketID
+                key != KeySchema.nextBucketID, !key.starts(with: KeySchema.replicationPrefix)
             {
                 checker.report.add("system \(Self.hex(key)): it is of no known kind")
             }

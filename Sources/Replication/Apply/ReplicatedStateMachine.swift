@@ -1,0 +1,333 @@
+package import KeyValueStore
+package import Metadata
+import NIOCore
+package import Raft
+
+/// Applies the log: what `MetadataStateMachine` does with an operation, once for each (session, serial), together with the sessions,
+/// members and rules that the log also changes. All of it, and the applied index, are in one transaction.
+///
+///     apply(entries 8…12, in: transaction) ─► store.commit ─► report to the replica, effects
+///
+/// Pure over the transaction, like the state machine of the metadata: the same entries give the same bytes on each replica. One thread
+/// owns it. If `apply` throws or the commit fails, nothing of the batch is in the store, but it is in this value: load another one.
+package struct ReplicatedStateMachine {
+    private var metadata: MetadataStateMachine
+    private var sessions: SessionTable
+    private var genesis: Genesis?
+    private var cluster: ClusterRecord?
+    private var clusterContribution: StateDigest?
+    private var term: Term
+    /// The newest rules that this build knows.
+    private let supportedVersion: ClusterVersion
+    private let mutations: ReplicationMutations
+    /// Under `delaysAppliedIndex` only.
+    private var lastPosition: PositionRecord
+
+    /// - Throws: where the store cannot be read or its records contradict one another.
+    package init(
+        loading reader: some KeyValueReader, supporting version: ClusterVersion = .newest, mutations: ReplicationMutations = []
+    ) throws(MetadataStoreFailure) {
+        let metadata = try MetadataStateMachine(loading: reader)
+        self.metadata = metadata
+        sessions = try SessionTable(loading: reader)
+        supportedVersion = version
+        self.mutations = mutations
+        if let value = try StoredReplication.read(reader, ReplicationKeys.cluster) {
+            cluster = try StoredReplication.decoded("cluster", value, ClusterRecord.decode)
+            clusterContribution = RecordHash.contribution(KeySchema.system, ReplicationKeys.cluster, value)
+        }
+        if let value = try StoredReplication.read(reader, ReplicationKeys.genesis) {
+            genesis = try StoredReplication.decoded("genesis", value, GenesisRecord.decode).genesis
+        }
+        var position: PositionRecord?
+        if let value = try StoredReplication.read(reader, ReplicationKeys.position) {
+            position = try StoredReplication.decoded("position", value, PositionRecord.decode)
+        }
+        guard (position == nil) == (cluster == nil), (genesis == nil) == (cluster == nil),
+            position.map({ $0.index.rawValue == metadata.appliedIndex }) ?? true
+        else { throw .damaged(RecordDamage("position", "it is not that of the applied index, or records are missing")) }
+        term = position?.term ?? .zero
+        lastPosition = position ?? PositionRecord(index: LogIndex(metadata.appliedIndex), term: .zero)
+    }
+
+    package var appliedIndex: LogIndex { LogIndex(metadata.appliedIndex) }
+    package var appliedTerm: Term { term }
+    package var configuration: Configuration { cluster?.configuration ?? Configuration() }
+    /// Of the whole replicated state. Complete between batches.
+    package var digest: StateDigest { metadata.digest }
+
+    package var state: ReplicatedState {
+        var state = ReplicatedState()
+        state.applied = appliedIndex
+        state.term = term
+        state.sessions = sessions.open
+        if let cluster {
+            state.configuration = cluster.configuration
+            state.members = cluster.members
+            state.version = cluster.version
+        }
+        state.genesis = genesis
+        return state
+    }
+
+    /// The results that the session of a node keeps, in order: what a replica whose state was replaced learns of its operations from.
+    package func results(of node: NodeID, _ reader: some KeyValueReader) throws(MetadataStoreFailure) -> [SessionResult] {
+        guard let place = sessions.place(of: node) else { return [] }
+        var results: [SessionResult] = []
+        for (serial, _) in sessions[place].results {
+            let record = try result(node, serial, reader)
+            results.append(SessionResult(serial: serial, index: record.index, outcome: record.outcome))
+        }
+        return results
+    }
+
+    private func result(
+        _ node: NodeID, _ serial: Serial, _ reader: some KeyValueReader
+    ) throws(MetadataStoreFailure) -> ResultRecord {
+        guard let value = try StoredReplication.read(reader, ReplicationKeys.result(node, serial)) else {
+            throw .damaged(RecordDamage("result", "it is missing"))
+        }
+        return try StoredReplication.decoded("result", value, ResultRecord.decode)
+    }
+
+    // MARK: Founding
+
+    /// Makes the state that a cluster's log begins behind. The commit must follow, synced.
+    ///
+    /// - Precondition: the state belongs to no cluster; the genesis lies at the applied index, or is 1 on an empty state.
+    package mutating func found(_ genesis: Genesis, in transaction: some KeyValueTransaction) {
+        precondition(cluster == nil, "the state belongs to a cluster already")
+        if genesis.index != appliedIndex {
+            precondition(appliedIndex == .zero && genesis.index == LogIndex(1), "a genesis that is not where the state is")
+            metadata.skip(to: genesis.index.rawValue)
+        }
+        term = Genesis.term
+        self.genesis = genesis
+        _ = metadata.putReplicationRecord(
+            GenesisRecord(genesis: genesis).encode(), for: ReplicationKeys.genesis, replacing: nil, in: transaction)
+        write(
+            ClusterRecord(version: .first, configuration: genesis.configuration, members: genesis.members), in: transaction)
+        finishBatch(in: transaction)
+    }
+
+    // MARK: Applying
+
+    /// Applies entries that follow the applied index. The commit of the transaction must follow.
+    ///
+    /// - Precondition: there is at least one, and no gap.
+    /// - Throws: the batch is lost, and so is this value.
+    package mutating func apply(
+        _ entries: [Entry], in transaction: some KeyValueTransaction
+    ) throws(ApplyFailure) -> ApplyReport {
+        precondition(!entries.isEmpty, "a batch of nothing")
+        var report = ApplyReport(index: appliedIndex, term: term)
+        for entry in entries {
+            precondition(entry.index == appliedIndex.next && entry.term >= term, "the log is applied in order, without gaps")
+            try apply(entry, in: transaction, &report)
+            if metadata.appliedIndex < entry.index.rawValue { metadata.skip(to: entry.index.rawValue) }
+            term = entry.term
+        }
+        for place in sessions.sessions.indices where sessions[place].isChanged { writeSession(place, in: transaction) }
+        finishBatch(in: transaction)
+        report.index = appliedIndex
+        report.term = term
+        return report
+    }
+
+    private mutating func finishBatch(in transaction: some KeyValueTransaction) {
+        metadata.finishBatch(in: transaction)
+        let position = PositionRecord(index: appliedIndex, term: term)
+        var written = position
+        if mutations.contains(.delaysAppliedIndex) {
+            written = lastPosition
+            transaction.put(
+                AppliedRecord(index: written.index.rawValue, digest: digest).encode(), for: KeySchema.applied,
+                in: KeySchema.system)
+        }
+        // No part of the state that the digest covers: it goes with the applied index.
+        transaction.put(written.encode(), for: ReplicationKeys.position, in: KeySchema.system)
+        lastPosition = position
+    }
+
+    private mutating func apply(
+        _ entry: Entry, in transaction: some KeyValueTransaction, _ report: inout ApplyReport
+    ) throws(ApplyFailure) {
+        switch entry.type {
+        case .configurationChange: changeMembers(entry, in: transaction, &report)
+        case .normal:
+            // What a leader's term begins with.
+            guard !entry.payload.isEmpty else { return }
+            let command: Command
+            do throws(DecodingFault) { command = try Command(decoding: entry.payload) } catch {
+                throw .unknownEntry(entry.index, entry.term, reason: error.description)
+            }
+            switch command {
+            case .openSession(let session): open(session, in: transaction, &report)
+            case .expireSession(let session): expire(session, in: transaction, &report)
+            case .raiseVersion(let version): try raise(version, entry, in: transaction, &report)
+            case .operation(let operation):
+                let result = try apply(operation, entry, in: transaction, &report)
+                report.operations.append(
+                    AppliedOperation(
+                        index: entry.index, session: operation.session, serial: operation.serial, result: result))
+            }
+        }
+    }
+
+    // MARK: Operations
+
+    private mutating func apply(
+        _ operation: SessionOperation, _ entry: Entry, in transaction: some KeyValueTransaction, _ report: inout ApplyReport
+    ) throws(ApplyFailure) -> OperationResult {
+        let node = operation.session.node
+        guard let place = sessions.place(of: node), sessions[place].record.isOpen,
+            sessions[place].record.session == operation.session
+        else { return .sessionExpired }
+        advance(place, to: operation.mark, in: transaction)
+        let mark = sessions[place].record.mark
+        let serial = operation.serial
+        if !mutations.contains(.appliesRetriesTwice) {
+            guard serial >= mark else { return .acknowledged }
+            if sessions[place].has(serial) {
+                do throws(MetadataStoreFailure) {
+                    let record = try result(node, serial, transaction)
+                    return .repeated(record.index, record.outcome)
+                } catch { throw .store(error) }
+            }
+        }
+        guard serial.rawValue - min(mark, serial).rawValue < SessionLimits.windowCount else { return .beyondWindow }
+        let outcome = try perform(operation, entry, in: transaction, &report)
+        if !mutations.contains(.dropsResults), !sessions[place].has(serial) {
+            keep(ResultRecord(index: entry.index, outcome: outcome), serial, place, in: transaction)
+        }
+        return .applied(outcome)
+    }
+
+    private mutating func perform(
+        _ operation: SessionOperation, _ entry: Entry, in transaction: some KeyValueTransaction, _ report: inout ApplyReport
+    ) throws(ApplyFailure) -> MetadataOutcome {
+        let decoded: MetadataOperation
+        do throws(MetadataOperation.DecodingError) {
+            decoded = try MetadataOperation(decoding: ByteBuffer(bytes: operation.operation))
+        } catch { throw .unknownEntry(entry.index, entry.term, reason: error.reason) }
+        do throws(MetadataStoreFailure) {
+            return try metadata.apply(decoded, at: entry.index.rawValue, in: transaction, effects: &report.effects)
+        } catch { throw .store(error) }
+    }
+
+    private mutating func keep(
+        _ record: ResultRecord, _ serial: Serial, _ place: Int, in transaction: some KeyValueTransaction
+    ) {
+        let key = ReplicationKeys.result(sessions[place].record.session.node, serial)
+        let contribution = metadata.putReplicationRecord(record.encode(), for: key, replacing: nil, in: transaction)
+        sessions[place].results.insert((serial, contribution), at: sessions[place].place(of: serial))
+    }
+
+    /// Results below the mark have been answered: they go.
+    private mutating func advance(_ place: Int, to mark: Serial, in transaction: some KeyValueTransaction) {
+        guard mark > sessions[place].record.mark else { return }
+        sessions[place].record.mark = mark
+        sessions[place].isChanged = true
+        dropResults(place, below: mark, in: transaction)
+    }
+
+    private mutating func dropResults(_ place: Int, below mark: Serial, in transaction: some KeyValueTransaction) {
+        let node = sessions[place].record.session.node
+        let end = sessions[place].place(of: mark)
+        for (serial, contribution) in sessions[place].results[..<end] {
+            metadata.deleteReplicationRecord(
+                ReplicationKeys.result(node, serial), removing: contribution, in: transaction)
+        }
+        sessions[place].results.removeFirst(end)
+    }
+
+    // MARK: Sessions
+
+    private mutating func open(
+        _ session: SessionID, in transaction: some KeyValueTransaction, _ report: inout ApplyReport
+    ) {
+        guard configuration.members.hasSorted(session.node) else {
+            report.sessions.append(.notOpened(session))
+            return
+        }
+        guard let place = sessions.place(of: session.node) else {
+            let record = SessionRecord(session: session, isOpen: true, mark: Serial(1))
+            sessions.add(SessionTable.Session(record: record, isChanged: true))
+            report.sessions.append(.opened(session))
+            return
+        }
+        let known = sessions[place].record
+        if known.session == session, known.isOpen {
+            report.sessions.append(.opened(session))
+            return
+        }
+        // One that has ended, or an earlier one, would forget what took effect in it.
+        guard session > known.session || mutations.contains(.reopensSessions) else {
+            report.sessions.append(.notOpened(session))
+            return
+        }
+        end(place, in: transaction, &report)
+        sessions[place].record = SessionRecord(session: session, isOpen: true, mark: Serial(1))
+        sessions[place].isChanged = true
+        report.sessions.append(.opened(session))
+    }
+
+    private mutating func expire(
+        _ session: SessionID, in transaction: some KeyValueTransaction, _ report: inout ApplyReport
+    ) {
+        guard let place = sessions.place(of: session.node), sessions[place].record.session == session else { return }
+        end(place, in: transaction, &report)
+    }
+
+    private mutating func end(_ place: Int, in transaction: some KeyValueTransaction, _ report: inout ApplyReport) {
+        guard sessions[place].record.isOpen else { return }
+        dropResults(place, below: Serial(.max), in: transaction)
+        sessions[place].record.isOpen = false
+        sessions[place].isChanged = true
+        report.sessions.append(.ended(sessions[place].record.session))
+    }
+
+    private mutating func writeSession(_ place: Int, in transaction: some KeyValueTransaction) {
+        let record = sessions[place].record
+        sessions[place].contribution = metadata.putReplicationRecord(
+            record.encode(), for: ReplicationKeys.session(record.session.node), replacing: sessions[place].contribution,
+            in: transaction)
+        sessions[place].isChanged = false
+    }
+
+    // MARK: The cluster
+
+    private mutating func write(_ record: ClusterRecord, in transaction: some KeyValueTransaction) {
+        cluster = record
+        clusterContribution = metadata.putReplicationRecord(
+            record.encode(), for: ReplicationKeys.cluster, replacing: clusterContribution, in: transaction)
+    }
+
+    /// As the cores do it on every node. A change that cannot be made changes nothing, alike everywhere.
+    private mutating func changeMembers(
+        _ entry: Entry, in transaction: some KeyValueTransaction, _ report: inout ApplyReport
+    ) {
+        guard var record = cluster else { preconditionFailure("a log without a genesis") }
+        let change: ConfigurationChange
+        do {
+            change = try ConfigurationChange(decoding: entry.payload)
+            record.configuration = try ConfigurationChanger(restoring: record.configuration).changed(by: change)
+        } catch { return }
+        if record.members.take(MemberContext(decoding: change.context).members) { report.members = record.members }
+        for place in sessions.sessions.indices {
+            let node = sessions[place].record.session.node
+            if !record.configuration.members.hasSorted(node) { end(place, in: transaction, &report) }
+        }
+        write(record, in: transaction)
+    }
+
+    private mutating func raise(
+        _ version: ClusterVersion, _ entry: Entry, in transaction: some KeyValueTransaction, _ report: inout ApplyReport
+    ) throws(ApplyFailure) {
+        guard version <= supportedVersion else { throw .unknownVersion(entry.index, version) }
+        guard var record = cluster, version > record.version else { return }
+        record.version = version
+        write(record, in: transaction)
+        report.version = version
+    }
+}

@@ -1,0 +1,55 @@
+package import Raft
+
+/// What an operator asks of a node. Those that change members or leadership are for the leader.
+package enum OperatorCommand: Sendable, Hashable {
+    /// Adds the node as a learner, brings it up to date, and makes it a voter.
+    case add(NodeID, address: [UInt8])
+    case remove(NodeID, isForced: Bool)
+    /// Brings the new node up to date as a learner, then exchanges the two in one joint change.
+    case replace(NodeID, with: NodeID, address: [UInt8])
+    case transferLeadership(to: NodeID)
+    case takeSnapshot
+}
+
+package enum CommandOutcome: Sendable, Hashable {
+    case done
+    /// The snapshot that was asked for.
+    case snapshot(SnapshotID)
+    /// Nothing has changed, or what had was taken back.
+    case refused(CommandRefusal)
+    /// It may still come to pass, wholly or in part; asking again goes on from there.
+    case unknown(CommandDoubt)
+}
+
+package enum CommandRefusal: Error, Hashable, Sendable {
+    case notLeader(NodeID?)
+    /// Another operation on the members, or a snapshot, is under way.
+    case busy
+    /// It is a voter already, or is none.
+    case alreadyVoter(NodeID)
+    case notMember(NodeID)
+    /// The id belongs to another disk for ever: a new disk needs a new id.
+    case identityTaken(NodeID, Incarnation)
+    /// The node belongs to another cluster, or has a state of its own.
+    case notEmpty(NodeID)
+    /// It was not heard from in time.
+    case unreachable(NodeID)
+    /// Its build does not know the rules of the cluster.
+    case unsupportedVersion(NodeID, ClusterVersion)
+    /// It did not catch up in time, and is no member any more.
+    case didNotCatchUp(NodeID, behind: Int)
+    case change(ChangeRefusal)
+    case transfer(RaftCore.TransferRefusal)
+    /// The node did not take over in time.
+    case notTakenOver
+    case snapshotFailed(String)
+    case tooManyMembers
+    case invalidAddress
+    case stopped(StopReason)
+}
+
+package enum CommandDoubt: Error, Hashable, Sendable {
+    case leadershipLost
+    case timedOut
+    case stopped(StopReason)
+}
