@@ -104,6 +104,22 @@ class Bench:
             server.stop()
             shutil.rmtree(data, ignore_errors=True)
 
+    # Consensus.
+
+    def raft(self):
+        say("== Raft: the core alone, three nodes in one thread")
+        for inflight, target in ((64, 300_000), (1024, 1_000_000)):
+            rates = []
+            for _ in range(self.rounds):
+                output = subprocess.run(
+                    [str(BINARIES / "raft-core"), "--inflight", str(inflight), "--seconds", str(self.seconds)],
+                    check=True, stdout=subprocess.PIPE, text=True,
+                ).stdout
+                rates.append(float(dict(word.split("=") for word in output.split())["entries_per_second"]))
+            self.figures.add(
+                f"Raft core: {inflight} in flight", statistics.median(rates), "entries/s", target, at_least=True
+            )
+
     # GET and HEAD.
 
     def get(self):
@@ -213,21 +229,24 @@ class Bench:
     def list(self, server, client):
         say("== LIST by pages of 1,000")
         objects = self.options.objects
-        # As many folders of one key; and folders of a hundred, enough for a full page.
-        self.fill(server, client, "folders-of-1", objects // 10, 1)
-        self.fill(server, client, "folders-of-100", 100_000, 100)
+        # As many objects in smaller and in larger folders, so that the folders' size is all that differs.
+        for size in (1, 100, 1000):
+            self.fill(server, client, f"folders-of-{size}", objects, size)
         self.settle(server)
         cost, wall = self.page_cost(server, client, "folders-of-10", None, objects, b"<Key>")
         self.figures.add(f"LIST: CPU a page, of {objects} keys", cost * 1e3, "ms", 2.5)
         self.figures.add("LIST: 1,000,000 keys by one client", wall * 1_000_000 / objects, "s", 5)
         folders = {}
-        for size, count in ((1, objects // 10), (10, objects // 10), (100, 1000)):
-            folders[size], _ = self.page_cost(
-                server, client, f"folders-of-{size}", "/", count, b"<CommonPrefixes>"
-            )
-            self.figures.add(f"LIST with delimiter: CPU a page, folders of {size}", folders[size] * 1e3, "ms")
+        for size in (1, 10, 100, 1000):
+            count = objects // size
+            cost, _ = self.page_cost(server, client, f"folders-of-{size}", "/", count, b"<CommonPrefixes>")
+            # A bucket of few folders does not fill a page.
+            folders[size] = cost / min(count, 1000)
+            self.figures.add(f"LIST with delimiter: CPU a folder, folders of {size}", folders[size] * 1e6, "µs")
         self.figures.add("LIST with delimiter: folders of 10, of those of 1", folders[10] / folders[1], "ratio", 1.2)
-        self.figures.add("LIST with delimiter: folders of 100, of those of 1", folders[100] / folders[1], "ratio", 1.2)
+        # A folder larger than a block of the store costs one block to get past it, however large it is.
+        self.figures.add("LIST with delimiter: folders of 1000, of those of 100", folders[1000] / folders[100], "ratio", 1.2)
+        self.figures.add("LIST with delimiter: folders of 1000, of those of 1", folders[1000] / folders[1], "ratio", 2)
 
     # Memory.
 
@@ -314,6 +333,8 @@ class Bench:
 
     def run(self, part):
         self.directory.mkdir(parents=True, exist_ok=True)
+        if part in ("raft", "all"):
+            self.raft()
         if part in ("get", "all"):
             self.get()
         if part in ("put", "all"):
@@ -332,7 +353,9 @@ class Bench:
 
 def main():
     parser = argparse.ArgumentParser(prog="script/bench")
-    parser.add_argument("part", nargs="?", default="all", choices=["all", "get", "put", "list", "memory", "raft-log"])
+    parser.add_argument(
+        "part", nargs="?", default="all", choices=["all", "raft", "raft-log", "get", "put", "list", "memory"]
+    )
     parser.add_argument("--objects", type=int)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--directory", default=str(ROOT / ".build" / "bench"))

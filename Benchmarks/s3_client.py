@@ -9,6 +9,8 @@ import urllib.parse
 ACCESS_KEY = SECRET_KEY = "rustfsadmin"
 REGION = "us-east-1"
 PIECE = 1 << 20
+# The server closes connections that say nothing for a minute.
+IDLE_SECONDS = 30
 
 
 def _hmac(key, text):
@@ -18,9 +20,22 @@ def _hmac(key, text):
 class S3Client:
     def __init__(self, address):
         self.host = f"{address[0]}:{address[1]}"
-        self.socket = socket.create_connection(address, timeout=120)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.address = address
+        self.socket = None
+        self.used = 0.0
         self.piece = memoryview(bytearray(PIECE))
+        self._connect()
+
+    def _connect(self):
+        if self.socket:
+            self.socket.close()
+        self.socket = socket.create_connection(self.address, timeout=120)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def _send_head(self, head):
+        if self.used and time.monotonic() - self.used > IDLE_SECONDS:
+            self._connect()
+        self.socket.sendall(head)
 
     def close(self):
         self.socket.close()
@@ -49,6 +64,7 @@ class S3Client:
 
     def _read_head(self):
         """Reads a head; what has come of the body with it, and the whole body's length."""
+        self.used = time.monotonic()
         data = bytearray()
         while (end := data.find(b"\r\n\r\n")) < 0:
             received = self.socket.recv(65536)
@@ -67,7 +83,7 @@ class S3Client:
 
     def request(self, method, path, query="", length=None):
         """The body of the answer."""
-        self.socket.sendall(self._head(method, path, query, length))
+        self._send_head(self._head(method, path, query, length))
         start, length = self._read_head()
         body = bytearray(length)
         body[: len(start)] = start
@@ -99,7 +115,7 @@ class S3Client:
 
     def put_long(self, path, length):
         """Puts zeros, one piece at a time."""
-        self.socket.sendall(self._head("PUT", path, "", length))
+        self._send_head(self._head("PUT", path, "", length))
         while length:
             piece = self.piece[: min(length, PIECE)]
             self.socket.sendall(piece)
@@ -110,7 +126,7 @@ class S3Client:
 
     def get_long(self, path):
         """Reads an object without keeping it; its length."""
-        self.socket.sendall(self._head("GET", path, "", None))
+        self._send_head(self._head("GET", path, "", None))
         body, length = self._read_head()
         position = len(body)
         while position < length:

@@ -113,9 +113,16 @@ extension HTTPConnection {
         let request = HTTPRequest(
             method: head.method, target: head.target, headers: head.headers, body: body, remoteAddress: remoteAddress,
             isSecure: isSecure, eventLoop: loop.eventLoop)
+        let produce: @Sendable () async -> HTTPResponse
+        switch loop.handler.reply(to: request) {
+        case .now(let response):
+            respond(response, number: number)
+            return
+        case .later(let body): produce = body
+        }
         // Immediate: a handler that need not wait answers without a turn of the event loop.
         let task = Task.immediate(executorPreference: loop.executor) {
-            await self.serve(request, number: number)
+            await self.serve(number: number, produce)
         }
         if phase == .responding, exchange.number == number {
             exchange.task = task
@@ -137,7 +144,7 @@ extension HTTPConnection {
         forgetPending()
         var response = response
         switch response.body {
-        case .none, .bytes: break
+        case .none, .omitted, .bytes: break
         case .streamed, .chunked: response.body = .none
         }
         writeWhole(response)

@@ -4,10 +4,10 @@ import NIOHTTP1
 
 extension HTTPConnection {
     /// The body of a request's task.
-    func serve(_ request: HTTPRequest, number: UInt64) async {
-        let response = await loop.handler.respond(to: request)
+    func serve(number: UInt64, _ respond: @Sendable () async -> HTTPResponse) async {
+        let response = await respond()
         switch response.body {
-        case .none, .bytes:
+        case .none, .omitted, .bytes:
             await onLoop { self.respond(response, number: number) }
         case .streamed(let byteCount, let produce):
             await stream(response, byteCount: byteCount, number: number, produce: produce)
@@ -48,7 +48,7 @@ extension HTTPConnection {
         phase == .responding && exchange.number == number
     }
 
-    private func respond(_ response: HTTPResponse, number: UInt64) {
+    func respond(_ response: HTTPResponse, number: UInt64) {
         guard isAnswering(number) else { return }
         exchange.keepsAlive = keepsAlive(after: response)
         writeWhole(response)
@@ -61,6 +61,9 @@ extension HTTPConnection {
         switch response.body {
         case .none:
             writeHead(response, framing: .none, context: context)
+        case .omitted(let byteCount):
+            precondition(exchange.isHead, "only the answer to HEAD leaves its body out")
+            writeHead(response, framing: .length(byteCount), context: context)
         case .bytes(let bytes):
             writeHead(response, framing: .length(UInt64(bytes.readableBytes)), context: context)
             if bytes.readableBytes > 0, !exchange.isHead, response.status.allowsBody {

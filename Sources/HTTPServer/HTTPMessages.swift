@@ -75,6 +75,8 @@ package enum HTTPResponseBody: Sendable {
     /// No bytes follow. To HEAD the handler sets `Content-Length` itself where it means the length of what GET would send; otherwise
     /// the server writes `Content-Length: 0` where the status allows a body.
     case none
+    /// No bytes follow, as the request was a HEAD; the server sets `Content-Length` to what GET would send.
+    case omitted(byteCount: UInt64)
     /// The server sets `Content-Length`.
     case bytes(ByteBuffer)
     /// Exactly `byteCount` bytes (the server sets `Content-Length`), written by `produce`. If it throws or writes less, the
@@ -91,13 +93,29 @@ package protocol HTTPResponseWriter: Sendable {
     func write(_ bytes: ByteBuffer) async throws
 }
 
+/// How a handler takes a request.
+package enum HTTPReply: Sendable {
+    /// The response was at hand: the request costs no task. Not a streamed one.
+    case now(HTTPResponse)
+    /// It is made by a task of the connection's event loop.
+    case later(@Sendable () async -> HTTPResponse)
+}
+
 /// What stands behind an HTTP server.
 package protocol HTTPRequestHandler: Sendable {
+    /// The server's first question, asked on the connection's event loop; without an implementation of its own, `respond` later.
+    func reply(to request: HTTPRequest) -> HTTPReply
     /// Answers one request. Runs on the connection's event loop (as task executor): it must suspend, never block.
     /// It need not read the body: the server then drains what is small and closes the connection otherwise.
     func respond(to request: HTTPRequest) async -> HTTPResponse
     /// The connection's next bytes are not HTTP, or break a limit (`431`, `414`, `400`, `408`…): the response to close it with.
     func respond(toMalformed reason: HTTPProtocolViolation) -> HTTPResponse
+}
+
+extension HTTPRequestHandler {
+    package func reply(to request: HTTPRequest) -> HTTPReply {
+        .later { await respond(to: request) }
+    }
 }
 
 /// Why the server itself refuses what arrives.

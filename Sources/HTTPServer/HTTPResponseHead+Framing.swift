@@ -38,22 +38,7 @@ extension HTTPResponseHead {
     init(
         _ response: HTTPResponse, framing: HTTPResponseFraming, isHead: Bool, connection: HTTPConnectionOption, date: String
     ) {
-        var headers = HTTPHeaders()
-        headers.reserveCapacity(response.headers.count + 3)
-        var declaredLength: String?
-        var hasDate = false
-        for (name, value) in response.headers {
-            switch name.utf8.count {
-            case 4 where name.equalsIgnoringCase("date"): hasDate = true
-            case 10 where name.equalsIgnoringCase("connection"): continue
-            case 14 where name.equalsIgnoringCase("content-length"):
-                declaredLength = value.cleanedFieldText
-                continue
-            case 17 where name.equalsIgnoringCase("transfer-encoding"): continue
-            default: break
-            }
-            headers.add(name: name.cleanedFieldText, value: value.cleanedFieldText)
-        }
+        var (headers, declaredLength, hasDate) = Self.handlersHeaders(response.headers)
         if !hasDate {
             headers.add(name: "Date", value: date)
         }
@@ -83,14 +68,51 @@ extension HTTPResponseHead {
         }
         self.init(version: .http1_1, status: response.status.cleaned, headers: headers)
     }
+
+    /// The handler's headers without those that are the server's to write.
+    private static func handlersHeaders(
+        _ given: HTTPHeaders
+    ) -> (headers: HTTPHeaders, declaredLength: String?, hasDate: Bool) {
+        // Most responses have nothing to take out or to clean: theirs are used as they are.
+        let isPlain = given.allSatisfy { name, value in
+            switch name.utf8.count {
+            case 4 where name.equalsIgnoringCase("date"): false
+            case 10 where name.equalsIgnoringCase("connection"): false
+            case 14 where name.equalsIgnoringCase("content-length"): false
+            case 17 where name.equalsIgnoringCase("transfer-encoding"): false
+            default: name.isFieldText && value.isFieldText
+            }
+        }
+        if isPlain { return (given, nil, false) }
+        var headers = HTTPHeaders()
+        headers.reserveCapacity(given.count + 3)
+        var declaredLength: String?
+        var hasDate = false
+        for (name, value) in given {
+            switch name.utf8.count {
+            case 4 where name.equalsIgnoringCase("date"): hasDate = true
+            case 10 where name.equalsIgnoringCase("connection"): continue
+            case 14 where name.equalsIgnoringCase("content-length"):
+                declaredLength = value.cleanedFieldText
+                continue
+            case 17 where name.equalsIgnoringCase("transfer-encoding"): continue
+            default: break
+            }
+            headers.add(name: name.cleanedFieldText, value: value.cleanedFieldText)
+        }
+        return (headers, declaredLength, hasDate)
+    }
 }
 
 extension String {
     /// Text of a header line. A value that came from a request's query may hold a line's end, which would split the response: control
     /// characters become spaces.
     fileprivate var cleanedFieldText: String {
-        var copy = self
-        let isClean = copy.withUTF8 { bytes in
+        isFieldText ? self : String(decoding: utf8.map { Self.isControl($0) ? 0x20 : $0 }, as: UTF8.self)
+    }
+
+    fileprivate var isFieldText: Bool {
+        let isClean = utf8.withContiguousStorageIfAvailable { bytes in
             // Without an early exit the loop is vectorized.
             var isDirty = false
             for byte in bytes {
@@ -98,8 +120,7 @@ extension String {
             }
             return !isDirty
         }
-        guard !isClean else { return self }
-        return String(decoding: utf8.map { Self.isControl($0) ? 0x20 : $0 }, as: UTF8.self)
+        return isClean ?? !utf8.contains(where: Self.isControl)
     }
 
     private static func isControl(_ byte: UInt8) -> Bool {

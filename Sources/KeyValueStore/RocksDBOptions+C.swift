@@ -59,6 +59,7 @@ struct RocksDBNativeOptions: ~Copyable {
         let tables = rocksdb_block_based_options_create()
         defer { rocksdb_block_based_options_destroy(tables) }
         rocksdb_block_based_options_set_block_cache(tables, blockCache)
+        rocksdb_block_based_options_set_block_size(tables, options.blockBytes)
         rocksdb_block_based_options_set_cache_index_and_filter_blocks(tables, 1)
         rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(tables, 1)
         rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(tables, 1)

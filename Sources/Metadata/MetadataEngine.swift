@@ -29,6 +29,9 @@ public protocol MetadataEngine: Sendable {
     func headObject(_ request: GetObject) async throws(MetadataError) -> ObjectInfo
     /// As `headObject`, with a reader over the bytes of that same version, whatever happens to the object meanwhile.
     func getObjectReader(_ request: GetObject) async throws(MetadataError) -> (info: ObjectInfo, body: BodyReader)
+    /// The answer of `headObject`, and the bytes of a small object on request, where neither a disk nor a peer has to be asked.
+    /// Never suspends nor blocks. - Returns: `nil` where it would have to, and for bytes that are not kept inline.
+    func objectAtHand(_ request: GetObject, withBytes: Bool) throws(MetadataError) -> ObjectAtHand?
     func deleteObject(_ request: DeleteObject) async throws(MetadataError) -> DeleteObjectResult
     /// Deletes each, in order, as one operation; one's failure does not stop the others. At most 1,000.
     func deleteObjects(
@@ -62,6 +65,11 @@ public protocol MetadataEngine: Sendable {
     func makeBodyWriter() async throws(MetadataError) -> BodyWriter
     /// Gives up a finished body that no write will name.
     func discardBody(_ body: StoredBody) async
+}
+
+extension MetadataEngine {
+    /// For an engine that always has to wait.
+    public func objectAtHand(_ request: GetObject, withBytes: Bool) throws(MetadataError) -> ObjectAtHand? { nil }
 }
 
 /// Writes one body to durable storage. Used by one task at a time.

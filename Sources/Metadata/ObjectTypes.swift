@@ -152,6 +152,18 @@ public struct ObjectInfo: Hashable, Sendable {
     }
 }
 
+/// What `MetadataEngine.objectAtHand` found.
+public struct ObjectAtHand: Hashable, Sendable {
+    public var info: ObjectInfo
+    /// Empty where they were not asked for.
+    public var bytes: ByteBuffer
+
+    public init(info: ObjectInfo, bytes: ByteBuffer) {
+        self.info = info
+        self.bytes = bytes
+    }
+}
+
 /// A part of a completed multipart object.
 public struct ObjectPart: Hashable, Sendable {
     /// 1…10,000, as the client numbered it (gaps are allowed).

@@ -20,7 +20,7 @@ package struct Progress: Hashable, Sendable {
     package var pendingSnapshot: LogIndex?
     /// Something was heard since the last look of check-quorum.
     package var isActive = false
-    /// A probe is under way; the next heartbeat's answer allows another.
+    /// A probe is under way or the window is full; the next heartbeat's answer allows one more message.
     package var awaitsProbe = false
     /// Entries are being fetched from the log.
     var awaitsFetch = false
@@ -36,14 +36,8 @@ package struct Progress: Hashable, Sendable {
         self.next = next
     }
 
-    /// No entries can be sent now.
-    package func isPaused(_ settings: RaftSettings) -> Bool {
-        switch state {
-        case .probe: awaitsProbe
-        case .replicate: awaitsProbe || inflights.isFull(settings)
-        case .snapshot: true
-        }
-    }
+    /// Nothing can be sent now: a probe is under way, the window is full, or a snapshot has to come first.
+    package var isPaused: Bool { state == .snapshot || awaitsProbe }
 
     mutating func becomeProbe() {
         // A peer that took the snapshot is probed behind it.

@@ -25,7 +25,8 @@ extension RaftCore {
         }
         let last = request.previousIndex + request.entries.count
         take(request.entries)
-        if settings.mutations.contains(.truncatesOnAgreement), last < log.lastIndex, last >= log.commit { replace(from: last.next) }
+        let cutsTail = settings.mutations.contains(.truncatesOnAgreement) && last < log.lastIndex && last >= log.commit
+        if cutsTail { replace(from: last.next) }
         log.advanceCommit(to: min(request.commit, last))
         send(.appendResponse(AppendResponse(index: last)), to: node)
     }

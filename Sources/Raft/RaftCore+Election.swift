@@ -104,6 +104,7 @@ extension RaftCore {
         transferTarget = nil
         fastCampaignCountdown = nil
         pendingChangeIndex = .zero
+        leavingIndex = nil
         uncommittedByteCount = 0
         heartbeatElapsed = 0
         resetElectionTimer()
@@ -125,8 +126,9 @@ extension RaftCore {
         }
         // There may be a change among the entries that are not applied; not looking for it costs a little patience.
         pendingChangeIndex = log.lastIndex
+        noteLeaving()
         // What the term begins with: earlier entries are committed with it (Raft paper, section 8).
-        appendOwn([(.normal, [])])
+        appendOwnEntry(.normal, [])
         broadcastAppend()
     }
 
@@ -140,7 +142,7 @@ extension RaftCore {
     mutating func campaign(_ kind: CampaignKind) {
         guard role != .leader, isPromotable else { return }
         // A committed change that is not applied might make this node count with the wrong voters.
-        guard !log.hasChange(after: log.applied, upTo: log.commit) else { return }
+        if let change = log.firstChange(after: log.applied), change <= log.commit { return }
         let campaignTerm = term.next
         let countdown = fastCampaignCountdown
         if kind == .preVote {
@@ -159,9 +161,11 @@ extension RaftCore {
         let request = VoteRequest(
             lastIndex: log.lastIndex, lastTerm: log.lastTerm, priority: settings.priority, isPreVote: isPreVote,
             isTransfer: kind == .transfer)
-        for peer in peers where peer.node != id && configuration.hasVoter(peer.node) {
-            send(.vote(request), to: peer.node, term: campaignTerm)
+        var voters: [NodeID] = []
+        for electorate in electorates {
+            for voter in electorate.incoming.voters + electorate.outgoing.voters { voters.insertSorted(voter) }
         }
+        for voter in voters where voter != id { send(.vote(request), to: voter, term: campaignTerm) }
     }
 
     // MARK: Votes
@@ -194,13 +198,16 @@ extension RaftCore {
     mutating func receiveVote(from node: NodeID, _ response: VoteResponse) {
         guard response.isPreVote ? role == .preCandidate : role == .candidate else { return }
         if !votes.contains(where: { $0.node == node }) { votes.append((node, response.isGranted)) }
-        switch electorate.vote({ voter in votes.first { $0.node == voter }?.isGranted }) {
-        case .won where role == .preCandidate: campaign(.vote)
-        case .won: becomeLeader()
-        case .lost: loseCampaign()
-        case .pending: break
+        let results = electorates.map { $0.vote { voter in votes.first { $0.node == voter }?.isGranted } }
+        if results.contains(.lost) {
+            loseCampaign()
+        } else if results.allSatisfy({ $0 == .won }), hasOwnVote || settings.mutations.contains(.leadsBeforeOwnVote) {
+            if role == .preCandidate { campaign(.vote) } else { becomeLeader() }
         }
     }
+
+    /// Its term is durable. Without that, a leader that crashes could be elected in the same term again, and lead it with another log.
+    private var hasOwnVote: Bool { votes.contains { $0.node == id } }
 
     private mutating func loseCampaign() {
         let countdown = fastCampaignCountdown
@@ -208,8 +215,17 @@ extension RaftCore {
         fastCampaignCountdown = countdown
     }
 
+    /// All of these must elect this node: the configuration in force, and those that the changes in its log would make. One of
+    /// them may be in force elsewhere already.
+    private var electorates: [JointQuorum] {
+        if settings.mutations.contains(.ignoresUnappliedChanges) { return [electorate] }
+        return [electorate] + configurationsToCome.map(quorum)
+    }
+
     /// Whose votes and acknowledgements count.
-    var electorate: JointQuorum {
+    var electorate: JointQuorum { quorum(of: configuration) }
+
+    private func quorum(of configuration: Configuration) -> JointQuorum {
         guard !settings.mutations.isDisjoint(with: [.ignoresOutgoingHalf, .countsLearners]) else { return configuration.quorum }
         var configuration = configuration
         if settings.mutations.contains(.ignoresOutgoingHalf) { configuration.outgoingVoters = [] }

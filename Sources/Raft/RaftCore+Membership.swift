@@ -40,10 +40,35 @@ extension RaftCore {
             } catch { throw .impossible(error) }
             if settings.guardsLivingQuorum, !isForced { try checkLivingQuorum(of: next) }
         }
+        appendChange(payload)
+        return (log.lastIndex, term)
+    }
+
+    private mutating func appendChange(_ payload: [UInt8]) {
         appendOwnEntry(.configurationChange, payload)
         pendingChangeIndex = log.lastIndex
+        noteLeaving()
         broadcastAppend()
-        return (log.lastIndex, term)
+    }
+
+    /// Looks whether the changes in the log leave this node without a vote.
+    mutating func noteLeaving() {
+        guard settings.stepsDownOnRemoval else { return }
+        leavingIndex = (configurationsToCome.last ?? configuration).hasVoter(id) ? nil : log.lastIndex
+    }
+
+    /// What the changes in the log that are not applied would make of the configuration, one after the other.
+    var configurationsToCome: [Configuration] {
+        var all: [Configuration] = []
+        for change in log.changes where change.index > log.applied {
+            if let next = next(all.last ?? configuration, after: change) { all.append(next) }
+        }
+        return all
+    }
+
+    /// A change that is not applied makes the node a member again.
+    func isReturning(_ node: NodeID) -> Bool {
+        configurationsToCome.contains { $0.members.hasSorted(node) }
     }
 
     private func checkLivingQuorum(of next: Configuration) throws(ChangeRefusal) {
@@ -81,7 +106,7 @@ extension RaftCore {
         guard role == .leader else { return }
         let canLead = configuration.hasVoter(id)
         if !canLead {
-            if settings.stepsDownOnRemoval { becomeFollower(term: term, leader: nil) }
+            if settings.stepsDownOnRemoval { stepDownAfterRemoval() }
             return
         }
         if let transferTarget, !configuration.hasVoter(transferTarget) { self.transferTarget = nil }
@@ -94,12 +119,18 @@ extension RaftCore {
         confirmReads()
     }
 
+    /// The voter that has most of the log need not wait until it misses its leader.
+    private mutating func stepDownAfterRemoval() {
+        let successor = peers.filter { $0.node != id && configuration.hasVoter($0.node) && $0.isActive }
+            .max { $0.match < $1.match }
+        if let successor { send(.timeoutNow, to: successor.node) }
+        becomeFollower(term: term, leader: nil)
+    }
+
     /// A transition that ends by itself does so as soon as it is in force.
     mutating func leaveJointIfDue() {
         guard role == .leader, configuration.isJoint, configuration.autoLeave, log.applied >= pendingChangeIndex else { return }
-        appendOwnEntry(.configurationChange, ConfigurationChange.leaveJoint.encoded())
-        pendingChangeIndex = log.lastIndex
-        broadcastAppend()
+        appendChange(ConfigurationChange.leaveJoint.encoded())
     }
 
     /// Another member says that this node was removed. One that has been added again since then knows better.

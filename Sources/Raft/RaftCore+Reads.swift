@@ -1,7 +1,7 @@
 /// Reads that wait until a quorum confirms that this node still leads (thesis, 6.4).
 ///
 /// Reads are batched by position: those that came since the last round share the next one, and a confirmed position confirms all
-/// before it. Positions grow as long as the node runs, so that none is ever used twice.
+/// before it. Positions grow, from one start of the node to the next too, so that none is ever used twice.
 struct ReadQueue: Sendable {
     struct Batch: Sendable {
         let position: UInt64
@@ -13,7 +13,8 @@ struct ReadQueue: Sendable {
     }
 
     /// This node's own reads, counted by rounds of any kind.
-    private(set) var localPosition: UInt64 = 0
+    private(set) var localPosition: UInt64
+    private let firstPosition: UInt64
     /// The newest round.
     private(set) var sentPosition: UInt64 = 0
     private var hasOpenLocal = false
@@ -21,6 +22,15 @@ struct ReadQueue: Sendable {
     private(set) var batches: [Batch] = []
     /// Rounds that a leader elsewhere has been asked for, up to this local position.
     var isForwarding = false
+
+    init(start: UInt64) {
+        // More rounds than fit between two starts would take centuries.
+        firstPosition = start << 40
+        localPosition = firstPosition
+    }
+
+    /// Whether a position was given out since this node started.
+    func hasGivenOut(_ position: UInt64) -> Bool { position > firstPosition && position <= localPosition }
 
     /// Reads wait for the next round.
     var isOpen: Bool { hasOpenLocal || !openRemote.isEmpty }
@@ -117,7 +127,7 @@ extension RaftCore {
     }
 
     mutating func confirmForwardedReads(upTo position: UInt64, index: LogIndex) {
-        guard position <= reads.localPosition else { return }
+        guard reads.hasGivenOut(position) || settings.mutations.contains(.reusesReadPositions) else { return }
         if position == reads.localPosition { reads.isForwarding = false }
         ready.reads.append(ConfirmedRead(position: position, index: index))
     }

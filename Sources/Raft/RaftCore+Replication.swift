@@ -7,7 +7,7 @@ package enum ProposalRefusal: Error, Hashable, Sendable, CustomStringConvertible
     /// Too much is on its way to a quorum.
     case tooMuchUncommitted
     case tooLarge(byteCount: Int)
-    /// This node is no member any more.
+    /// This node is no member any more, or is about to be none.
     case removed
 
     package var description: String {
@@ -33,7 +33,7 @@ extension RaftCore {
         try checkProposal(payloads.reduce(0) { $0 + $1.count }, largest: payloads.reduce(0) { max($0, $1.count) })
         let first = log.lastIndex.next
         for payload in payloads { appendOwnEntry(.normal, payload) }
-        broadcastNewEntries()
+        sendProposals()
         return (first, term)
     }
 
@@ -41,22 +41,32 @@ extension RaftCore {
     package mutating func propose(_ payload: [UInt8]) throws(ProposalRefusal) -> (index: LogIndex, term: Term) {
         try checkProposal(payload.count, largest: payload.count)
         appendOwnEntry(.normal, payload)
-        broadcastNewEntries()
+        sendProposals()
         return (log.lastIndex, term)
+    }
+
+    private mutating func sendProposals() {
+        if settings.batchesProposals { hasUnsentProposals = true } else { broadcastAppend() }
+    }
+
+    mutating func flushProposals() {
+        guard hasUnsentProposals else { return }
+        hasUnsentProposals = false
+        if role == .leader { broadcastAppend() }
     }
 
     func checkProposal(_ byteCount: Int, largest: Int) throws(ProposalRefusal) {
         guard !isRemoved else { throw .removed }
+        // Its log must not grow beyond the change that removes it: nobody could be elected whose log is shorter, and it could not either.
+        if leavingIndex != nil { throw .removed }
         guard role == .leader, peerPosition(id) != nil else { throw .notLeader(role == .leader ? nil : leader) }
         if let transferTarget { throw .transferring(to: transferTarget) }
         guard largest <= settings.proposalByteCountMax else { throw .tooLarge(byteCount: largest) }
         // A single one passes on an idle system, however large.
-        guard uncommittedByteCount == 0 || byteCount == 0 || uncommittedByteCount + byteCount <= settings.uncommittedByteCountMax
-        else { throw .tooMuchUncommitted }
-    }
-
-    mutating func appendOwn(_ commands: [(type: EntryType, payload: [UInt8])]) {
-        for command in commands { appendOwnEntry(command.type, command.payload) }
+        let isIdle = uncommittedByteCount == 0 || byteCount == 0
+        guard isIdle || uncommittedByteCount + byteCount <= settings.uncommittedByteCountMax else {
+            throw .tooMuchUncommitted
+        }
     }
 
     mutating func appendOwnEntry(_ type: EntryType, _ payload: [UInt8]) {
@@ -70,10 +80,6 @@ extension RaftCore {
         for position in peers.indices where peers[position].node != id { sendAppend(to: position, evenEmpty: true) }
     }
 
-    private mutating func broadcastNewEntries() {
-        for position in peers.indices where peers[position].node != id { sendAppend(to: position, evenEmpty: true) }
-    }
-
     /// As many messages as there are entries and room in the window.
     mutating func sendAppends(to position: Int) {
         while sendAppend(to: position, evenEmpty: false) {}
@@ -81,7 +87,7 @@ extension RaftCore {
 
     @discardableResult
     mutating func sendAppend(to position: Int, evenEmpty: Bool) -> Bool {
-        guard !peers[position].isPaused(settings), !peers[position].awaitsFetch else { return false }
+        guard !peers[position].isPaused, !peers[position].awaitsFetch else { return false }
         let next = peers[position].next
         guard log.term(at: next.previous) != nil else { return sendSnapshot(to: position) }
         guard next <= log.lastIndex, !(peers[position].state == .replicate && peers[position].inflights.isFull(settings)) else {
@@ -138,7 +144,7 @@ extension RaftCore {
             }
             return
         }
-        let wasPaused = peers[position].isPaused(settings)
+        let wasPaused = peers[position].isPaused
         let isNews = peers[position].acknowledge(response.index)
         guard isNews || (peers[position].match == response.index && peers[position].state == .probe) else { return }
         switch peers[position].state {
@@ -168,11 +174,19 @@ extension RaftCore {
     }
 
     /// Entries of this term are committed by counting, and all before them with them (Raft paper, section 5.4.2).
+    ///
+    /// What follows a change of members is counted by the configuration that the change makes, so that it waits until the change is
+    /// applied here: see docs/decisions/0003-membership-when-applied.md.
     mutating func advanceCommit() -> Bool {
-        let index = min(electorate.committed { node in peers.first { $0.node == node }?.match }, log.lastIndex)
-        guard index > log.commit, log.term(at: index) == term || settings.mutations.contains(.commitsEarlierTerms) else {
+        let held = min(electorate.committed { node in peers.first { $0.node == node }?.match }, log.lastIndex)
+        guard held > log.commit, log.term(at: held) == term || settings.mutations.contains(.commitsEarlierTerms) else {
             return false
         }
+        var index = held
+        if let change = log.firstChange(after: log.applied), !settings.mutations.contains(.commitsBeyondChanges) {
+            index = min(held, change)
+        }
+        guard index > log.commit else { return false }
         if uncommittedByteCount > 0 { countCommitted(from: log.commit.next, to: index) }
         log.advanceCommit(to: index)
         return true

@@ -5,9 +5,10 @@ extension RaftCore {
     package mutating func step(_ message: Message) throws(MessageError) {
         guard message.to == id else { throw .misaddressed(to: message.to) }
         guard message.from != id, message.from.rawValue != 0 else { throw .invalidSender(message.from) }
-        guard !isRemoved else { return }
         try validate(message)
-        if let removal = removedMembers.first(where: { $0.node == message.from }), peerPosition(message.from) == nil {
+        // A leader that counts this node in again knows better than who said that it was removed.
+        if message.isFromLeader, message.term >= term { isRemoved = false }
+        if let removal = removedMembers.first(where: { $0.node == message.from }), !isReturning(message.from) {
             if case .removed = message.body { return }
             ready.messages.append(Message(from: id, to: message.from, term: term, .removed(since: removal.since)))
             return
@@ -63,12 +64,7 @@ extension RaftCore {
             return true
         default: break
         }
-        let isFromLeader =
-            switch message.body {
-            case .append, .heartbeat, .snapshot: true
-            default: false
-            }
-        becomeFollower(term: message.term, leader: isFromLeader ? message.from : nil)
+        becomeFollower(term: message.term, leader: message.isFromLeader ? message.from : nil)
         return true
     }
 
@@ -105,6 +101,17 @@ extension RaftCore {
             }
         case .heartbeat, .heartbeatResponse, .vote, .voteResponse, .timeoutNow, .readIndex, .readIndexResponse, .removed:
             break
+        }
+    }
+}
+
+extension Message {
+    /// Only leaders send these.
+    fileprivate var isFromLeader: Bool {
+        switch body {
+        case .append, .heartbeat, .snapshot: true
+        case .appendResponse, .heartbeatResponse, .vote, .voteResponse, .timeoutNow, .readIndex, .readIndexResponse, .removed:
+            false
         }
     }
 }

@@ -172,7 +172,7 @@ extension RaftCore {
             peers[position].awaitsFetch = false
             guard role == .leader else { return }
             let isWanted = entries.first?.index == peers[position].next && log.term(at: fetch.first) == entries.first?.term
-            if isWanted, !peers[position].isPaused(settings) { sendEntries(entries, to: position) }
+            if isWanted, !peers[position].isPaused { sendEntries(entries, to: position) }
             sendAppends(to: position)
         }
     }

@@ -36,7 +36,8 @@ package struct RaftCore: Sendable {
     var random: RaftRandom
     /// The log cannot be written in time: this node neither leads nor campaigns.
     package internal(set) var isStorageStalled = false
-    /// A change has removed this node: it says nothing any more.
+    /// A member has said that a change removed this node: it does not campaign any more. It answers who asks it, and votes, because who
+    /// campaigns may count it among the voters again.
     package internal(set) var isRemoved = false
     /// Nodes that changes have removed, and when; they are told so when they speak.
     var removedMembers: [(node: NodeID, since: LogIndex)] = []
@@ -45,8 +46,12 @@ package struct RaftCore: Sendable {
     package internal(set) var transferTarget: NodeID?
     /// No change of members is proposed before this one is applied.
     var pendingChangeIndex = LogIndex.zero
+    /// A change in the log, up to this index, takes this leader's vote away.
+    var leavingIndex: LogIndex?
     var uncommittedByteCount = 0
-    var reads = ReadQueue()
+    /// Proposed entries wait to be sent.
+    var hasUnsentProposals = false
+    var reads: ReadQueue
 
     // Storage.
     var handedHardState: HardState
@@ -62,9 +67,11 @@ package struct RaftCore: Sendable {
     /// - Parameters:
     ///   - stored: what recovery found; empty for a node that has never run.
     ///   - snapshot: that of the log's base or a newer one; needed if the log has forgotten anything.
+    ///   - start: greater than at every earlier start of this node, below 2^24: answers to an earlier self must be told apart.
+    ///   - seed: of all that is left to chance.
     /// - Throws: `ConfigurationError` if a stored configuration is none.
     package init(
-        id: NodeID, settings: RaftSettings, stored: StoredLog, snapshot: SnapshotMark?, seed: UInt64
+        id: NodeID, settings: RaftSettings, stored: StoredLog, snapshot: SnapshotMark?, start: UInt64, seed: UInt64
     ) throws(ConfigurationError) {
         precondition(id.rawValue != 0, "node 0 is nobody")
         if let defect = stored.baseConfiguration.defect { throw .invalid(defect) }
@@ -74,6 +81,7 @@ package struct RaftCore: Sendable {
         term = stored.term
         vote = stored.vote
         log = ReplicaLog(stored)
+        reads = ReadQueue(start: settings.mutations.contains(.reusesReadPositions) ? 0 : start)
         random = RaftRandom(seed: seed)
         configuration = stored.baseConfiguration
         handedHardState = HardState(term: stored.term, vote: stored.vote, commit: stored.commit)
@@ -141,7 +149,6 @@ package struct RaftCore: Sendable {
     }
 
     mutating func send(_ body: Message.Body, to node: NodeID, term: Term) {
-        guard !isRemoved else { return }
         let message = Message(from: id, to: node, term: term, body)
         switch body {
         case .appendResponse, .voteResponse:
@@ -161,6 +168,7 @@ package struct RaftCore: Sendable {
     /// All that has come up since the last time; nil if nothing has.
     package mutating func takeReady() -> Ready? {
         flushReads()
+        flushProposals()
         handOutWrites()
         handOutEntriesToApply()
         if standing != shownStanding {
@@ -175,7 +183,7 @@ package struct RaftCore: Sendable {
 
     /// Whether `takeReady` would return something. May be true for nothing.
     package var hasReady: Bool {
-        !ready.isEmpty || !responses.isEmpty || reads.isOpen || log.firstUnwritten <= log.lastIndex
+        !ready.isEmpty || !responses.isEmpty || reads.isOpen || hasUnsentProposals || log.firstUnwritten <= log.lastIndex
             || handedHardState.term != term || handedHardState.vote != vote || canHandOutEntriesToApply
             || standing != shownStanding
     }

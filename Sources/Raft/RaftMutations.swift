@@ -37,6 +37,14 @@ package struct RaftMutations: OptionSet, Hashable, Sendable {
     package static let installsStaleSnapshots = RaftMutations(rawValue: 1 << 14)
     /// The commit index of a heartbeat is believed beyond what is known to agree.
     package static let commitsUnverified = RaftMutations(rawValue: 1 << 15)
+    /// A candidate counts by the configuration that it has applied, whatever changes its log holds.
+    package static let ignoresUnappliedChanges = RaftMutations(rawValue: 1 << 16)
+    /// Entries behind a change are committed by the configuration before it.
+    package static let commitsBeyondChanges = RaftMutations(rawValue: 1 << 17)
+    /// Reads are told apart by numbers that begin anew with each start.
+    package static let reusesReadPositions = RaftMutations(rawValue: 1 << 18)
+    /// A candidate leads on the votes of others although its own is not durable.
+    package static let leadsBeforeOwnVote = RaftMutations(rawValue: 1 << 19)
 
     package static let all: [(name: String, mutation: RaftMutations)] = [
         ("responds-before-durable", .respondsBeforeDurable), ("counts-own-before-durable", .countsOwnBeforeDurable),
@@ -47,5 +55,8 @@ package struct RaftMutations: OptionSet, Hashable, Sendable {
         ("overlaps-changes", .overlapsChanges), ("ignores-outgoing-half", .ignoresOutgoingHalf),
         ("counts-learners", .countsLearners), ("keeps-tail-behind-snapshot", .keepsTailBehindSnapshot),
         ("installs-stale-snapshots", .installsStaleSnapshots), ("commits-unverified", .commitsUnverified),
+        ("ignores-unapplied-changes", .ignoresUnappliedChanges), ("commits-beyond-changes", .commitsBeyondChanges),
+        ("reuses-read-positions", .reusesReadPositions),
+        ("leads-before-own-vote", .leadsBeforeOwnVote),
     ]
 }

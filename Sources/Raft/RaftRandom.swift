@@ -17,6 +17,6 @@ package struct RaftRandom: Sendable {
     /// A number of the range, each as likely as the next to one part in 2^32 or better.
     package mutating func next(in range: ClosedRange<Int>) -> Int {
         let count = UInt64(range.upperBound - range.lowerBound) + 1
-        return range.lowerBound + Int((next() >> 32) &* count >> 32)
+        return range.lowerBound + Int(((next() >> 32) &* count) >> 32)
     }
 }

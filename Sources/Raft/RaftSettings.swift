@@ -19,6 +19,8 @@ package struct RaftSettings: Sendable {
     /// Append messages on their way to one peer, and the bytes in them.
     package var inflightCountMax = 256
     package var inflightByteCountMax = 16 << 20
+    /// Entries proposed between two calls of `takeReady` leave together; otherwise each at once, in a message of its own.
+    package var batchesProposals = true
     /// Bytes of payload that a leader has appended and not seen committed; a single proposal may exceed it.
     package var uncommittedByteCountMax = 64 << 20
     /// Bytes of one proposal.

@@ -158,9 +158,9 @@ struct ReplicaLog: Sendable {
         cache.trim(byteCountMax: byteCountMax, keepingFrom: min(firstUnwritten, min(durable, handedToApply).next))
     }
 
-    /// The newest change of members at or before `index` and behind `floor`.
-    func hasChange(after floor: LogIndex, upTo index: LogIndex) -> Bool {
-        changes.contains { $0.index > floor && $0.index <= index }
+    /// The oldest change of members behind `floor`.
+    func firstChange(after floor: LogIndex) -> LogIndex? {
+        changes.first { $0.index > floor }?.index
     }
 }
 

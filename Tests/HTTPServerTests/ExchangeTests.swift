@@ -43,6 +43,39 @@ import Testing
         }
     }
 
+    @Test("Requests that are answered without a task keep their order among those that need one, however many there are")
+    func answeredNow() async throws {
+        let count = 5000
+        try await withServer(
+            answerNow: { $0.target.hasSuffix("7") ? nil : .text("now \($0.target)") },
+            answer: { .text("later \($0.target)") }
+        ) { server, port in
+            let client = try await RawClient(port: port)
+            try await client.send((0..<count).map { "GET /\($0) HTTP/1.1\r\nHost: h\r\n\r\n" }.joined())
+            for number in 0..<count {
+                let kind = number % 10 == 7 ? "later" : "now"
+                #expect(try await client.receiveResponse().text == "\(kind) /\(number)")
+            }
+            try await client.send("GET /last HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            #expect(try await client.receiveResponse().headers["Connection"] == ["close"])
+            #expect(await client.receiveToEnd() == "")
+            #expect(server.statistics.responsesByClass[2] == UInt64(count) + 1)
+        }
+    }
+
+    @Test("The answer to HEAD says the length of the body that it leaves out")
+    func omitted() async throws {
+        let response = HTTPResponse(status: .ok, headers: [:], body: .omitted(byteCount: 12_345))
+        try await withServer(answerNow: { $0.target == "/now" ? response : nil }, answer: { _ in response }) { _, port in
+            let client = try await RawClient(port: port)
+            for target in ["/now", "/later", "/now"] {
+                try await client.send("HEAD \(target) HTTP/1.1\r\nHost: h\r\n\r\n")
+                let head = try await client.receiveResponse(toHead: true)
+                #expect(head.headers["Content-Length"] == ["12345"])
+            }
+        }
+    }
+
     @Test(
         "The server closes when the client, the version or the handler wants it",
         arguments: [

@@ -9,6 +9,12 @@ import Testing
 /// A handler made of a closure; to what is not HTTP it answers the status of the reason, named in the body.
 struct ClosureHandler: HTTPRequestHandler {
     var answer: @Sendable (HTTPRequest) async -> HTTPResponse
+    /// What needs no task.
+    var answerNow: @Sendable (HTTPRequest) -> HTTPResponse? = { _ in nil }
+
+    func reply(to request: HTTPRequest) -> HTTPReply {
+        if let response = answerNow(request) { .now(response) } else { .later { await answer(request) } }
+    }
 
     func respond(to request: HTTPRequest) async -> HTTPResponse {
         await answer(request)
@@ -35,13 +41,14 @@ extension HTTPResponse {
 /// Runs `body` against a server on a free port, and stops the server whatever happens.
 func withServer(
     _ configure: (inout HTTPServerConfiguration) -> Void = { _ in },
+    answerNow: @escaping @Sendable (HTTPRequest) -> HTTPResponse? = { _ in nil },
     answer: @escaping @Sendable (HTTPRequest) async -> HTTPResponse,
     body: (HTTPServer<ClosureHandler>, Int) async throws -> Void
 ) async throws {
     var configuration = HTTPServerConfiguration(host: "127.0.0.1", port: 0)
     configure(&configuration)
     let server = HTTPServer(
-        configuration: configuration, handler: ClosureHandler(answer: answer),
+        configuration: configuration, handler: ClosureHandler(answer: answer, answerNow: answerNow),
         eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
         logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     let addresses = try await server.start()

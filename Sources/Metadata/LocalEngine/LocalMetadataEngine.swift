@@ -100,6 +100,10 @@ public final class LocalMetadataEngine: MetadataEngine {
         try await core.getObjectReader(request)
     }
 
+    public func objectAtHand(_ request: GetObject, withBytes: Bool) throws(MetadataError) -> ObjectAtHand? {
+        try core.objectAtHand(request, withBytes: withBytes)
+    }
+
     public func deleteObject(_ request: DeleteObject) async throws(MetadataError) -> DeleteObjectResult {
         try await core.deleteObject(request)
     }

@@ -1,4 +1,5 @@
 import KeyValueStore
+import NIOCore
 import NIOPosix
 import ObjectDataStore
 
@@ -63,6 +64,25 @@ extension MetadataEngineCore {
             let bucket = try reader.bucket(request.bucket)
             let version = try reader.metadata.version(of: request.key, id: request.versionID, in: bucket)
             return reader.metadata.info(version, manifest: try reader.metadata.manifest(of: version), in: bucket)
+        }
+    }
+
+    /// No lookup is announced to `lifetimes`: bytes kept inline are copied out of the view.
+    package func objectAtHand(_ request: GetObject, withBytes: Bool) throws(MetadataError) -> ObjectAtHand? {
+        let reader = EngineReader(try publication.view(), tier: .memory)
+        do throws(MetadataReadError) {
+            let bucket = try reader.bucket(request.bucket)
+            let version = try reader.metadata.version(of: request.key, id: request.versionID, in: bucket)
+            let manifest = try reader.metadata.manifest(of: version)
+            let info = reader.metadata.info(version, manifest: manifest, in: bucket)
+            guard withBytes else { return ObjectAtHand(info: info, bytes: ByteBuffer()) }
+            guard manifest == nil, version.record.bodyID == nil else { return nil }
+            return ObjectAtHand(info: info, bytes: try reader.metadata.content(of: version, manifest: nil).inline)
+        } catch {
+            switch error {
+            case .needsDisk: return nil
+            case .failed(let error): throw error
+            }
         }
     }
 

@@ -32,6 +32,10 @@ package enum BucketName {
     }
 
     private static func isIPv4Address(_ name: String) -> Bool {
+        // Few names end with a digit and have a dot: the others need not be taken apart.
+        guard let last = name.utf8.last, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(last),
+            name.utf8.contains(UInt8(ascii: "."))
+        else { return false }
         let labels = name.split(separator: ".", omittingEmptySubsequences: false)
         return labels.count == 4 && labels.allSatisfy { (1...3).contains($0.utf8.count) && $0.allSatisfy(\.isNumber) }
     }

@@ -28,9 +28,9 @@ extension S3Operations {
         }
         switch try read.plan(info) {
         case .notModified(let headers): return HTTPResponse(status: .notModified, headers: headers)
-        case .send(let status, var headers, let range):
-            headers.add(name: "Content-Length", value: String(range.upperBound - range.lowerBound))
-            return HTTPResponse(status: status, headers: headers)
+        case .send(let status, let headers, let range):
+            return HTTPResponse(
+                status: status, headers: headers, body: .omitted(byteCount: range.upperBound - range.lowerBound))
         }
     }
 

@@ -36,17 +36,13 @@ package struct ObjectRead: Sendable {
             return .notModified(response)
         }
         let range = try requestedRange(info)
-        var response = HTTPHeaders()
-        response.reserveCapacity(16)
-        response.add(info)
-        response.add(name: "Accept-Ranges", value: "bytes")
+        let isChecksumWanted = range == nil && headers.first(name: "x-amz-checksum-mode")?.uppercased() == "ENABLED"
+        var response = HTTPHeaders(whole: info, withChecksum: isChecksumWanted)
         if partNumber != nil, !info.parts.isEmpty {
             response.add(name: "x-amz-mp-parts-count", value: String(info.parts.count))
         }
         if let range {
             response.add(name: "Content-Range", value: "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(info.size)")
-        } else if headers.first(name: "x-amz-checksum-mode")?.uppercased() == "ENABLED" {
-            response.addChecksum(info.checksum, partCount: max(1, info.parts.count))
         }
         try ResponseOverrides.apply(query, to: &response)
         return .send(range == nil ? .ok : .partialContent, response, range ?? 0..<info.size)

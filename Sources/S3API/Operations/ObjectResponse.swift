@@ -22,6 +22,16 @@ extension HTTPHeaders {
         }
     }
 
+    /// The headers of a whole object.
+    init(whole info: ObjectInfo, withChecksum: Bool) {
+        self.init()
+        // With those that the front and the HTTP server add.
+        reserveCapacity(16)
+        add(info)
+        add(name: "Accept-Ranges", value: "bytes")
+        if withChecksum { addChecksum(info.checksum, partCount: Swift.max(1, info.parts.count)) }
+    }
+
     /// What a 304 repeats of them (RFC 9110, section 15.4.5).
     mutating func addValidators(_ info: ObjectInfo) {
         add(name: "ETag", value: info.etag.quoted)

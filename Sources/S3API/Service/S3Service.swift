@@ -9,14 +9,16 @@ import NIOHTTP1
 /// What arrives at `S3Operations` is known to come from the identity it names; what leaves is a response of the operation or an
 /// error document. It runs on the connection's event loop.
 package struct S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
+    let engine: Engine
+    let configuration: S3ServiceConfiguration
+    let verifier: SignatureVerifier
+    let requestIDs: S3RequestIDs
     private let operations: S3Operations<Engine>
-    private let configuration: S3ServiceConfiguration
-    private let verifier: SignatureVerifier
     private let hashing: S3HashingPool
-    private let requestIDs: S3RequestIDs
     private let logger: Logger
 
     package init(engine: Engine, configuration: S3ServiceConfiguration, hashing: S3HashingPool, logger: Logger) {
+        self.engine = engine
         self.operations = S3Operations(engine: engine, region: configuration.region, hashing: hashing)
         self.configuration = configuration
         self.verifier = SignatureVerifier(
@@ -28,14 +30,22 @@ package struct S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
 
     package func respond(to request: HTTPRequest) async -> HTTPResponse {
         let requestID = requestIDs.next()
-        var response: HTTPResponse
-        do throws(S3Error) {
-            response = try await answer(request, requestID: requestID)
-        } catch {
-            response = errorResponse(error, method: request.method, target: request.target, requestID: requestID)
+        return await respond(to: request, requestID: requestID) { () async throws(S3Error) in
+            try await answer(request, requestID: requestID)
         }
-        addCommonHeaders(&response, requestID: requestID)
-        return response
+    }
+
+    /// Makes a response of what `answer` returns or throws.
+    func respond(
+        to request: HTTPRequest, requestID: String, _ answer: () async throws(S3Error) -> HTTPResponse
+    ) async -> HTTPResponse {
+        do throws(S3Error) {
+            var response = try await answer()
+            addCommonHeaders(&response, requestID: requestID)
+            return response
+        } catch {
+            return errorResponse(error, request, requestID: requestID)
+        }
     }
 
     private func answer(_ request: HTTPRequest, requestID: String) async throws(S3Error) -> HTTPResponse {
@@ -62,7 +72,7 @@ package struct S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
                 isSecure: request.isSecure, eventLoop: request.eventLoop))
     }
 
-    private func perform(_ request: S3Request) async throws(S3Error) -> HTTPResponse {
+    func perform(_ request: S3Request) async throws(S3Error) -> HTTPResponse {
         switch request.operation {
         case .listBuckets: try await operations.listBuckets(request)
         case .createBucket: try await operations.createBucket(request)
@@ -93,10 +103,11 @@ package struct S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
     // MARK: Errors
 
     package func respond(toMalformed reason: HTTPProtocolViolation) -> HTTPResponse {
-        let requestID = requestIDs.next()
-        var response = errorResponse(S3Error(reason), method: .GET, target: "/", requestID: requestID)
-        addCommonHeaders(&response, requestID: requestID)
-        return response
+        errorResponse(S3Error(reason), method: .GET, target: "/", requestID: requestIDs.next())
+    }
+
+    func errorResponse(_ error: S3Error, _ request: HTTPRequest, requestID: String) -> HTTPResponse {
+        errorResponse(error, method: request.method, target: request.target, requestID: requestID)
     }
 
     private func errorResponse(_ error: S3Error, method: HTTPMethod, target: String, requestID: String) -> HTTPResponse {
@@ -108,19 +119,19 @@ package struct S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
         var headers = HTTPHeaders()
         for header in error.headers { headers.add(name: header.name, value: header.value) }
         // Neither HEAD nor 304 has a body: the status and the request id must do.
-        guard method != .HEAD, error.status != .notModified else {
-            return HTTPResponse(status: error.status, headers: headers, closesConnection: error.closesConnection)
+        var response = HTTPResponse(status: error.status, headers: headers, closesConnection: error.closesConnection)
+        if method != .HEAD, error.status != .notModified {
+            response.headers.add(name: "Content-Type", value: "application/xml")
+            let resource = String(Substring(target.utf8.prefix { $0 != UInt8(ascii: "?") }))
+            response.body = .bytes(
+                S3ErrorDocument.encode(error, resource: resource, requestID: requestID, hostID: configuration.hostID))
         }
-        headers.add(name: "Content-Type", value: "application/xml")
-        let resource = String(Substring(target.utf8.prefix { $0 != UInt8(ascii: "?") }))
-        let document = S3ErrorDocument.encode(
-            error, resource: resource, requestID: requestID, hostID: configuration.hostID)
-        return HTTPResponse(
-            status: error.status, headers: headers, body: .bytes(document), closesConnection: error.closesConnection)
+        addCommonHeaders(&response, requestID: requestID)
+        return response
     }
 
     /// The HTTP server adds `Date`.
-    private func addCommonHeaders(_ response: inout HTTPResponse, requestID: String) {
+    func addCommonHeaders(_ response: inout HTTPResponse, requestID: String) {
         response.headers.add(name: "x-amz-request-id", value: requestID)
         response.headers.add(name: "x-amz-id-2", value: configuration.hostID)
         response.headers.replaceOrAdd(name: "Server", value: "rustfs-metadata")

@@ -54,6 +54,7 @@ package struct SignatureVerifier: Sendable {
     private let credentials: S3CredentialStore
     private let limits: S3Limits
     private let keys: SigningKeyCache
+    private let profiles = SigningProfileCache()
 
     package init(region: String, credentials: S3CredentialStore, limits: S3Limits = S3Limits()) {
         self.region = region
@@ -87,11 +88,35 @@ package struct SignatureVerifier: Sendable {
         let key = keys.key(for: presented.scope, secretKey: credential.secretKey)
         try checkSignature(
             presented, key: key, method: method, target: target, headers: signedHeaders, payload: payload.text)
+        let identity = S3Identity(accessKey: credential.accessKey, owner: credential.owner)
+        if let authorization = authentication.authorization,
+            let profile = SigningProfile(presented, authorization: authorization, identity: identity, key: key)
+        {
+            profiles.insert(profile)
+        }
         return VerifiedSignature(
-            identity: S3Identity(accessKey: credential.accessKey, owner: credential.owner), payloadHash: payload.hash,
+            identity: identity, payloadHash: payload.hash,
             chunkSigning: ChunkSigningContext(
                 key: key, scope: presented.scope, timestamp: presented.timestampText,
                 seedSignature: Array(presented.signature.utf8)))
+    }
+
+    /// Who signed a plain request without a body, if that can be told at once: a signature like it has been verified before.
+    ///
+    /// - Parameter path: in canonical form, without a query.
+    /// - Returns: `nil` when in doubt: `verify` knows, and says what is wrong.
+    func signer(
+        method: StaticString, path: String, fields: PlainFields, nowMilliseconds: UInt64
+    ) -> S3Identity? {
+        guard fields.contentHash == StringToSign.emptyHash || fields.contentHash == "UNSIGNED-PAYLOAD",
+            let profile = profiles.profile(for: fields.authorization),
+            let timestamp = S3Timestamp(basicISO8601: fields.amazonDate.utf8),
+            abs(timestamp.seconds - S3Timestamp(milliseconds: nowMilliseconds).seconds) <= limits.clockSkewSecondsMax,
+            profile.signs(
+                method: method, path: path, fields: fields,
+                signature: fields.authorization.utf8.suffix(SigningProfile.signatureDigitCount))
+        else { return nil }
+        return profile.identity
     }
 
     private func checkScope(_ presented: PresentedSignature) throws(S3Error) {

@@ -27,7 +27,7 @@ package struct SignedHeaders: Sendable {
     }
 
     private static func trimmed(_ value: String) -> String {
-        if value.utf8.withContiguousStorageIfAvailable(isCanonical) == true { return value }
+        if isCanonical(value) { return value }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(value.utf8.count)
         var pendingSpace = false
@@ -43,7 +43,11 @@ package struct SignedHeaders: Sendable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Most values are.
+    /// Most values are. (`false` may be wrong.)
+    static func isCanonical(_ value: String) -> Bool {
+        value.utf8.withContiguousStorageIfAvailable(isCanonical) == true
+    }
+
     private static func isCanonical(_ value: UnsafeBufferPointer<UInt8>) -> Bool {
         guard let first = value.first, let last = value.last else { return true }
         if first == UInt8(ascii: " ") || last == UInt8(ascii: " ") { return false }

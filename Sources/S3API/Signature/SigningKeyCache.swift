@@ -20,6 +20,24 @@ package struct SigningKey: Sendable {
         return code.finalize()
     }
 
+    /// As below, for a signature in 64 lower-case digits.
+    func isValid(digits signature: Substring.UTF8View, for stringToSign: UnsafeRawBufferPointer) -> Bool {
+        guard signature.count == 2 * SHA256.byteCount else { return false }
+        var code = code
+        code.update(data: stringToSign)
+        let digits = Hexadecimal.lowercaseDigits.utf8Start
+        return code.finalize().withUnsafeBytes { expected in
+            signature.withContiguousStorageIfAvailable { signature in
+                var difference: UInt8 = 0
+                for position in 0..<expected.count {
+                    difference |= signature[2 * position] ^ digits[Int(expected[position] >> 4)]
+                    difference |= signature[2 * position + 1] ^ digits[Int(expected[position] & 15)]
+                }
+                return difference == 0
+            } ?? false
+        }
+    }
+
     /// Compares in a time that does not depend on where the two differ.
     package func isValid(signature: [UInt8], for stringToSign: [UInt8]) -> Bool {
         guard signature.count == SHA256.byteCount else { return false }

@@ -42,6 +42,33 @@ struct EngineBodyTests {
         }
     }
 
+    @Test("What is at hand is what the other reads find; stored bodies are not")
+    func atHand() async throws {
+        let bed = try EngineBed()
+        try await bed.withBucket(versioning: .enabled) { engine async throws in
+            let small = GetObject(bucket: EngineBed.bucket, key: try ObjectKey(Array("small".utf8)))
+            let large = GetObject(bucket: EngineBed.bucket, key: try ObjectKey(Array("large".utf8)))
+            let first = try await engine.put("small", "first").versionID
+            try await engine.put("small", "second")
+            try await engine.put("large", .stored(try await engine.storeBody(200_000, seed: 4)))
+
+            for withBytes in [true, false] {
+                let newest = try #require(try engine.objectAtHand(small, withBytes: withBytes))
+                #expect(newest.info == (try await engine.headObject(small)))
+                #expect(String(buffer: newest.bytes) == (withBytes ? "second" : ""))
+                var older = small
+                older.versionID = first
+                #expect(try engine.objectAtHand(older, withBytes: withBytes)?.info == (try await engine.headObject(older)))
+            }
+            #expect(try engine.objectAtHand(large, withBytes: true) == nil)
+            #expect(try engine.objectAtHand(large, withBytes: false)?.info == (try await engine.headObject(large)))
+
+            try await engine.delete("small")
+            let refusal = #expect(throws: MetadataError.self) { try engine.objectAtHand(small, withBytes: true) }
+            #expect(refusal?.code == .noSuchKey && refusal?.deleteMarker != nil)
+        }
+    }
+
     @Test("A refused write, an aborted upload and a discarded body leave no file")
     func failedWrites() async throws {
         let bed = try EngineBed()

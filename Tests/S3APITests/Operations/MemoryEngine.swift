@@ -36,6 +36,8 @@ final class MemoryEngine: MetadataEngine {
         /// The next write fails with it.
         var failure: MetadataError?
         var updatesInPlace = 0
+        /// As if all but this engine's calls that wait had to ask a disk.
+        var isOnDisk = true
         /// Reads of stored bodies from this offset on fail.
         var damagedFrom: UInt64 = .max
     }
@@ -129,6 +131,15 @@ final class MemoryEngine: MetadataEngine {
                 try state.info(of: version, request),
                 Reader(content: version.content, isInline: isInline, damagedFrom: state.damagedFrom)
             )
+        }
+    }
+
+    func objectAtHand(_ request: GetObject, withBytes: Bool) throws(MetadataError) -> ObjectAtHand? {
+        try with { state throws(MetadataError) in
+            guard !state.isOnDisk else { return nil }
+            let version = try state.find(request.bucket, request.key, request.versionID)
+            if withBytes, case .stored = version.put?.body { return nil }
+            return ObjectAtHand(info: try state.info(of: version, request), bytes: withBytes ? version.content : ByteBuffer())
         }
     }
 

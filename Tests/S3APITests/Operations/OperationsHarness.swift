@@ -58,13 +58,15 @@ struct OperationsHarness {
             nowMilliseconds: 1_790_000_000_000, eventLoop: MultiThreadedEventLoopGroup.singleton.any())
         let response = try await perform(request)
         let writer = CollectingWriter()
+        var headers = response.headers
         switch response.body {
         case .none: break
+        case .omitted(let byteCount): headers.add(name: "Content-Length", value: "\(byteCount)")
         case .bytes(let bytes): try await writer.write(bytes)
         case .streamed(_, let produce): try await produce(writer)
         case .chunked(let produce): try await produce(writer)
         }
-        return Reply(status: Int(response.status.code), headers: response.headers, body: writer.bytes.withLock { $0 })
+        return Reply(status: Int(response.status.code), headers: headers, body: writer.bytes.withLock { $0 })
     }
 
     /// What is refused, and how.

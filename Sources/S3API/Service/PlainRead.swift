@@ -1,0 +1,94 @@
+package import HTTPServer
+import Metadata
+import NIOCore
+import NIOHTTP1
+
+/// A GetObject or HeadObject that asks for nothing but the object: no query, no range or condition, a path that needs no decoding, a
+/// signature in the header. Most requests are one; whatever is out of the ordinary takes the general way, which answers them alike.
+struct PlainRead {
+    let operation: S3Operation
+    let target: GetObject
+    let identity: S3Identity
+    let wantsChecksum: Bool
+
+    /// - Returns: `nil` for every request that is not one, or whose signature is not known to be right.
+    init?(_ request: HTTPRequest, verifier: SignatureVerifier, nowMilliseconds: UInt64) {
+        let method: StaticString
+        switch request.method {
+        case .GET: (operation, method) = (.getObject, "GET")
+        case .HEAD: (operation, method) = (.headObject, "HEAD")
+        default: return nil
+        }
+        guard case .collected(let body) = request.body, body.readableBytes == 0,
+            let (bucket, key) = Self.names(request.target),
+            let fields = PlainFields(request.headers),
+            let identity = verifier.signer(
+                method: method, path: request.target, fields: fields, nowMilliseconds: nowMilliseconds)
+        else { return nil }
+        self.identity = identity
+        target = GetObject(
+            bucket: BucketReference(name: bucket, requiredOwner: identity.owner.canonicalID), key: key)
+        wantsChecksum = fields.wantsChecksum
+    }
+
+    /// `/bucket/key` of characters that stand for themselves, in a path as in its canonical form.
+    private static func names(_ target: String) -> (bucket: String, key: ObjectKey)? {
+        let parts = target.utf8.withContiguousStorageIfAvailable { path -> (String, [UInt8])? in
+            guard path.count > 3, path[0] == UInt8(ascii: "/") else { return nil }
+            var slash = 0
+            for position in 1..<path.count {
+                switch path[position] {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                    UInt8(ascii: "~"):
+                    break
+                case UInt8(ascii: "/"): if slash == 0 { slash = position }
+                default: return nil
+                }
+            }
+            guard slash > 1, slash + 1 < path.count, path.count - slash - 1 <= ObjectKey.byteCountMax else { return nil }
+            return (String(decoding: path[1..<slash], as: UTF8.self), Array(path[(slash + 1)...]))
+        }
+        guard let (bucket, key) = parts ?? nil, BucketName.isValid(bucket) else { return nil }
+        // ASCII, hence UTF-8, and of a length that was looked at.
+        return (bucket, ObjectKey(validated: key))
+    }
+}
+
+extension S3Service {
+    /// Answers at once what needs neither a disk nor a peer.
+    package func reply(to request: HTTPRequest) -> HTTPReply {
+        let now = configuration.clock()
+        guard let read = PlainRead(request, verifier: verifier, nowMilliseconds: now) else {
+            return .later { await respond(to: request) }
+        }
+        let requestID = requestIDs.next()
+        let isHead = read.operation == .headObject
+        let found: ObjectAtHand?
+        do throws(MetadataError) { found = try engine.objectAtHand(read.target, withBytes: !isHead) } catch {
+            let error = S3Error(error, for: s3Request(request, read, requestID: requestID, nowMilliseconds: now))
+            return .now(errorResponse(error, request, requestID: requestID))
+        }
+        guard let found else {
+            return .later {
+                let plain = s3Request(request, read, requestID: requestID, nowMilliseconds: now)
+                return await respond(to: request, requestID: requestID) { () async throws(S3Error) in try await perform(plain) }
+            }
+        }
+        var response = HTTPResponse(
+            status: .ok, headers: HTTPHeaders(whole: found.info, withChecksum: read.wantsChecksum),
+            body: isHead ? .omitted(byteCount: found.info.size) : .bytes(found.bytes))
+        addCommonHeaders(&response, requestID: requestID)
+        return .now(response)
+    }
+
+    private func s3Request(
+        _ request: HTTPRequest, _ read: PlainRead, requestID: String, nowMilliseconds: UInt64
+    ) -> S3Request {
+        S3Request(
+            operation: read.operation, method: request.method, bucket: read.target.bucket.name, key: read.target.key.bytes,
+            query: S3Query(), headers: request.headers, identity: read.identity,
+            body: .collected(ByteBuffer(), S3BodyDigests(md5: [], checksum: nil)), requestID: requestID,
+            nowMilliseconds: nowMilliseconds, isSecure: request.isSecure, eventLoop: request.eventLoop)
+    }
+}

@@ -1,0 +1,62 @@
+import Raft
+import Testing
+
+@Suite("The core under faults", .timeLimit(.minutes(5)))
+struct ChaosTests {
+    @Test("No seed breaks the safety of Raft, and every cluster recovers", arguments: 0..<200)
+    func safety(_ seed: Int) throws {
+        var cluster = try Self.cluster(seed: UInt64(seed))
+        try cluster.run(4000)
+        try cluster.heal()
+        #expect(cluster.violation == nil, "seed \(seed), step \(cluster.step)")
+    }
+
+    @Test(
+        "Seeds that have found something",
+        arguments: [
+            // A leader whose own vote was not durable crashed, and led the same term again with another log.
+            9051,
+            // A node that had been removed did not hear that it was a member again.
+            6936,
+            // A node campaigned by a configuration that later ones had replaced.
+            43,
+            // The answer to a read before a crash was taken for that of a read after it.
+            31,
+        ])
+    func found(_ seed: Int) throws {
+        var cluster = try Self.cluster(seed: UInt64(seed))
+        try cluster.run(4000)
+        try cluster.heal()
+        #expect(cluster.violation == nil, "seed \(seed), step \(cluster.step)")
+    }
+
+    static func cluster(seed: UInt64, mutations: RaftMutations = []) throws -> ChaosCluster {
+        var settings = RaftSettings()
+        settings.usesPreVote = seed % 4 != 3
+        settings.checksQuorum = seed % 5 != 4
+        settings.mutations = mutations
+        if seed.isMultiple(of: 2) {
+            settings.messageByteCountMax = 16
+            settings.inflightCountMax = 2
+            settings.uncommittedByteCountMax = 64
+            settings.applyByteCountMax = 16
+            settings.unappliedByteCountMax = 32
+            settings.cacheByteCountMax = 24
+        }
+        return try ChaosCluster(seed: seed, nodeCount: [3, 3, 5, 1, 4][Int(seed % 5)], settings: settings)
+    }
+
+    @Test("Runs see what they are meant to see")
+    func coverage() throws {
+        var (commits, reads, snapshots, terms) = (0, 0, 0, 0)
+        for seed in 0..<40 as Range<UInt64> {
+            var cluster = try Self.cluster(seed: seed)
+            try cluster.run(4000)
+            commits += Int(cluster.commit.rawValue)
+            reads += cluster.confirmedReads
+            snapshots += cluster.snapshotsInstalled
+            terms += cluster.leaders.count
+        }
+        #expect(commits > 2000 && reads > 500 && snapshots > 20 && terms > 200)
+    }
+}
