@@ -144,7 +144,8 @@ package final class LogWriter: Sendable {
         var isRunning = true
         while isRunning {
             let (items, isClosed) = queue.wait(
-                milliseconds: isSealed ? nil : limits.sealAfterMilliseconds, until: { !$0.items.isEmpty || $0.isClosed || $0.isInterrupted },
+                milliseconds: isSealed ? nil : limits.sealAfterMilliseconds,
+                until: { !$0.items.isEmpty || $0.isClosed || $0.isInterrupted },
                 then: { queue in (take(&queue), queue.isClosed) })
             do throws(LogError) {
                 if items.isEmpty {
