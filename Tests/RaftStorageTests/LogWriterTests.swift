@@ -116,6 +116,22 @@ import Testing
         writer.close()
     }
 
+    @Test("An error while files are made ahead of use ends it as well, without another batch")
+    func failureOfMaintenance() throws {
+        let fixture = LogFixture(segmentByteCount: 16_384)
+        let events = Events()
+        let log = try fixture.open().log
+        fixture.disk.inject(.failure(.io), atNext: "fsync")
+        let writer = try LogWriter(log) { events.take($0) }
+        // The second entry begins the segment that was in reserve: another one is made.
+        try writer.submit(LogBatch(hardState: state(1), entries: [entry(1, [UInt8](repeating: 1, count: 6_000))]), token: 1)
+        try writer.submit(LogBatch(entries: [entry(2, [UInt8](repeating: 1, count: 6_000))]), token: 2)
+        events.wait { $0.failure != nil }
+        #expect(events.tokens.last == 2)
+        #expect(throws: LogError.self) { try writer.submit(LogBatch(entries: [entry(3)]), token: 3) }
+        writer.close()
+    }
+
     @Test("The queue is bounded in count and in bytes; one batch is always taken")
     func bounds() throws {
         let fixture = LogFixture(segmentByteCount: 1 << 20)

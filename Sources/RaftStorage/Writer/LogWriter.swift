@@ -44,6 +44,8 @@ package final class LogWriter: Sendable {
         var items: [Item] = []
         var byteCount = 0
         var isClosed = false
+        /// The other thread has found that the log has failed.
+        var isInterrupted = false
         var failure: LogError?
     }
 
@@ -142,7 +144,8 @@ package final class LogWriter: Sendable {
         var isRunning = true
         while isRunning {
             let (items, isClosed) = queue.wait(
-                milliseconds: isSealed ? nil : limits.sealAfterMilliseconds, until: { !$0.items.isEmpty || $0.isClosed },
+                milliseconds: isSealed ? nil : limits.sealAfterMilliseconds,
+                until: { !$0.items.isEmpty || $0.isClosed || $0.isInterrupted },
                 then: { queue in (take(&queue), queue.isClosed) })
             do throws(LogError) {
                 if items.isEmpty {
@@ -273,7 +276,8 @@ package final class LogWriter: Sendable {
                 do throws(LogError) {
                     isFull = try !log.withLock { log throws(LogError) in try log.end(plan, outcome) }
                 } catch {
-                    // The log has failed; its own thread finds that with the next batch, and so does whoever submits one.
+                    // The log has failed: its own thread says so.
+                    queue.change { $0.isInterrupted = true }
                     return
                 }
                 reserveChanges.change { $0 += 1 }
