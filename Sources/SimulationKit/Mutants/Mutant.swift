@@ -1,0 +1,18 @@
+package import Raft
+package import RaftStorage
+package import Replication
+
+/// A bug that others had, put back: the simulator has to find each one.
+package struct Mutant: Sendable {
+    package var name: String
+    package var raft: RaftMutations = []
+    package var storage: StorageMutations = []
+    package var replication: ReplicationMutations = []
+
+    package static let all: [Mutant] =
+        RaftMutations.all.map { Mutant(name: "raft/" + $0.name, raft: $0.mutation) }
+        + StorageMutations.all.map { Mutant(name: "log/" + $0.name, storage: $0.mutation) }
+        + ReplicationMutations.all.map { Mutant(name: "replica/" + $0.name, replication: $0.mutation) }
+
+    package static func named(_ name: String) -> Mutant? { all.first { $0.name == name } }
+}
