@@ -26,6 +26,8 @@ package struct ReplicaSettings: Sendable {
     package var storageStallMilliseconds: UInt64 = 2000
     /// A leader ends the session of a node that was silent for so long; nil: never.
     package var sessionSilenceMilliseconds: UInt64? = 3_600_000
+    /// A node that others call removed, and that no leader speaks to for so long, stops.
+    package var removalMilliseconds: UInt64 = 3000
     /// The newest rules that this build knows.
     package var version = ClusterVersion.newest
     /// Between two reports of a node that wants to found a cluster, and between two statuses of a follower.

@@ -29,7 +29,7 @@ package enum FormationState: Hashable, Sendable {
 /// Within a start a node's list only grows and the starts in it only rise (another disk under a known id ends it), and who has founded
 /// reports no other list ever; hence no two lists can both be reported by all. A configured node that is late adopts the genesis if it
 /// names its disk. Any other empty node waits to be added: it may have voted before its disk was wiped.
-struct Formation: Sendable {
+package struct Formation: Sendable {
     enum Decision: Equatable {
         case found(Genesis)
         case wait
@@ -58,7 +58,7 @@ struct Formation: Sendable {
 
     var others: [NodeID] { nodes.map(\.node).filter { $0 != own.node } }
 
-    var state: FormationState {
+    package var state: FormationState {
         if let twoDisks { return .twoDisks(twoDisks) }
         if let differing { return .differentConfiguration(differing) }
         return .gathering(missing: others.filter { node in !reports.contains { $0.node == node && $0.seen == seen } })

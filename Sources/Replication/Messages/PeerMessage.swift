@@ -277,4 +277,6 @@ package enum PeerRefusal: UInt8, Error, Hashable, Sendable, CaseIterable {
     case wrongIncarnation = 2
     /// The message was for another disk under the receiver's id.
     case misaddressed = 3
+    /// The sender was a member, and is none any more.
+    case removed = 4
 }

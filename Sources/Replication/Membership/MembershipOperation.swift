@@ -1,0 +1,44 @@
+import Raft
+
+/// One operation of an operator on the members, from the first look at the new node to the last change. It lives on the leader only: who
+/// loses the office gives it up half done, and the same operation asked for again goes on from what is there.
+///
+/// ```
+///   add:     contacting ─► adding ─► catching up ─► promoting ─► done
+///   replace: contacting ─► adding ─► catching up ─► exchanging (joint) ─► done
+///   remove:                                         removing ─► done
+///                                        └─► too slow: taking back ─► refused
+/// ```
+struct MembershipOperation: Sendable {
+    enum Goal: Sendable, Hashable {
+        case add(NodeID)
+        case replace(NodeID, with: NodeID)
+        case remove(NodeID)
+    }
+
+    enum Step: Sendable {
+        /// Waits for the new node's status.
+        case contacting
+        /// Waits until the change at that index is applied.
+        case adding(LogIndex)
+        case catchingUp
+        case changing(LogIndex)
+        case takingBack(LogIndex, behind: Int)
+    }
+
+    /// Nil: asked for by nobody outside.
+    let token: RequestToken?
+    let goal: Goal
+    /// Whom to have a connection with besides the members.
+    let newcomer: ConfiguredNode?
+    let isForced: Bool
+    var step: Step
+    /// When the step began.
+    var since: ClockReading
+}
+
+struct LeadershipTransfer: Sendable {
+    let token: RequestToken
+    let target: NodeID
+    let since: ClockReading
+}

@@ -1,0 +1,331 @@
+import Raft
+
+/// Changes of members, each as one operation (thesis, chapter 4).
+extension Replica {
+    // MARK: Commands
+
+    mutating func take(_ command: OperatorCommand, _ token: RequestToken) {
+        guard isMember, genesis != nil else {
+            refuse(token, .notLeader(nil))
+            return
+        }
+        switch command {
+        case .takeSnapshot:
+            snapshots.asking.append(token)
+            if let newest = snapshots.newest, newest.id.index == applied, !snapshots.isTaking {
+                snapshots.asking = []
+                effects.append(.completeCommand(token, .snapshot(newest.id)))
+            } else {
+                takeSnapshot()
+            }
+        case .transferLeadership(let target): transferLeadership(to: target, token)
+        case .add(let node, let address):
+            guard let operation = adding(node, address, .add(node), token) else { return }
+            begin(operation)
+        case .replace(let old, let new, let address):
+            guard core.configuration.hasVoter(old) else {
+                refuse(token, .notMember(old))
+                return
+            }
+            guard let operation = adding(new, address, .replace(old, with: new), token) else { return }
+            begin(operation)
+        case .remove(let node, let isForced):
+            guard core.configuration.members.hasSorted(node) else {
+                refuse(token, .notMember(node))
+                return
+            }
+            begin(
+                MembershipOperation(
+                    token: token, goal: .remove(node), newcomer: nil, isForced: isForced, step: .catchingUp, since: now))
+        }
+    }
+
+    private mutating func refuse(_ token: RequestToken?, _ refusal: CommandRefusal) {
+        if let token { effects.append(.completeCommand(token, .refused(refusal))) }
+    }
+
+    private mutating func adding(
+        _ newcomer: NodeID, _ address: [UInt8], _ goal: MembershipOperation.Goal, _ token: RequestToken?
+    ) -> MembershipOperation? {
+        guard address.count <= Member.addressByteCountMax else {
+            refuse(token, .invalidAddress)
+            return nil
+        }
+        guard !core.configuration.voters.hasSorted(newcomer) else {
+            refuse(token, .alreadyVoter(newcomer))
+            return nil
+        }
+        guard core.configuration.members.count < MembershipLimits.listCountMax / 2,
+            members.count < MembershipLimits.memberCountMax
+        else {
+            refuse(token, .tooManyMembers)
+            return nil
+        }
+        return MembershipOperation(
+            token: token, goal: goal, newcomer: ConfiguredNode(newcomer, address: address), isForced: false, step: .contacting,
+            since: now)
+    }
+
+    private mutating func begin(_ operation: MembershipOperation) {
+        guard isLeader else {
+            refuse(operation.token, .notLeader(core.leader))
+            return
+        }
+        guard membership == nil else {
+            refuse(operation.token, .busy)
+            return
+        }
+        membership = operation
+        if operation.newcomer != nil { emitContacts() }
+        advanceMembership()
+    }
+
+    // MARK: Steps
+
+    mutating func tickMembership() {
+        advanceMembership()
+        tickTransferOfLeadership()
+        guard isLeader, genesis != nil else { return }
+        addConfigured()
+        raiseVersion()
+        expireSessions()
+    }
+
+    /// Takes the operation as far as it can go now.
+    mutating func advanceMembership() {
+        guard isLeader, let operation = membership else { return }
+        switch operation.step {
+        case .contacting: look(operation)
+        case .adding(let index):
+            if applied >= index { enter(.catchingUp) } else { giveUpIfLate(operation) }
+        case .catchingUp: catchUp(operation)
+        case .changing(let index):
+            if applied >= index, !core.configuration.isJoint { finish(.done) } else { giveUpIfLate(operation) }
+        case .takingBack(let index, let behind):
+            if applied >= index, let newcomer = operation.newcomer {
+                finish(.refused(.didNotCatchUp(newcomer.node, behind: behind)))
+            } else {
+                giveUpIfLate(operation)
+            }
+        }
+    }
+
+    private mutating func enter(_ step: MembershipOperation.Step) {
+        membership?.step = step
+        membership?.since = now
+        advanceMembership()
+    }
+
+    private mutating func finish(_ outcome: CommandOutcome) {
+        guard let operation = membership else { return }
+        membership = nil
+        if let token = operation.token { effects.append(.completeCommand(token, outcome)) }
+        if operation.newcomer != nil { emitContacts() }
+    }
+
+    private func isLate(_ operation: MembershipOperation, _ milliseconds: UInt64) -> Bool {
+        now.milliseconds(since: operation.since) >= milliseconds
+    }
+
+    private mutating func giveUpIfLate(_ operation: MembershipOperation) {
+        if isLate(operation, settings.membership.stepMilliseconds) { finish(.unknown(.timedOut)) }
+    }
+
+    /// Who is the new node, and can it be one?
+    private mutating func look(_ operation: MembershipOperation) {
+        guard let newcomer = operation.newcomer else { preconditionFailure("nobody is to be added") }
+        let id = newcomer.node
+        guard let peer = peers.peer(id), let status = peer.status,
+            now.milliseconds(since: peer.heardAt) < settings.membership.stepMilliseconds
+        else {
+            if isLate(operation, settings.membership.stepMilliseconds) { finish(.refused(.unreachable(id))) }
+            return
+        }
+        if let known = members.member(id), known.identity.incarnation != peer.incarnation {
+            finish(.refused(.identityTaken(id, known.identity.incarnation)))
+        } else if members.member(id) == nil, !status.isEmpty {
+            finish(.refused(.notEmpty(id)))
+        } else if status.version < version {
+            finish(.refused(.unsupportedVersion(id, status.version)))
+        } else if core.configuration.learners.hasSorted(id) {
+            enter(.catchingUp)
+        } else {
+            let member = Member(NodeIdentity(id, peer.incarnation), address: newcomer.address)
+            propose([MembershipStep(.addLearner, id)], MemberContext([member])) { .adding($0) }
+        }
+    }
+
+    /// - Returns: whether it is in the log.
+    @discardableResult
+    private mutating func propose(
+        _ steps: [MembershipStep], _ context: MemberContext, _ step: (LogIndex) -> MembershipOperation.Step
+    ) -> Bool {
+        guard let operation = membership else { return false }
+        let change = ConfigurationChange(steps, context: context.encoded())
+        do throws(ChangeRefusal) {
+            let place = try core.proposeChange(change, isForced: operation.isForced)
+            enter(step(place.index))
+            return true
+        } catch {
+            switch error {
+            case .underWay, .proposal(.transferring), .proposal(.tooMuchUncommitted):
+                // It passes.
+                if isLate(operation, settings.membership.stepMilliseconds) { finish(.refused(.change(error))) }
+            case .proposal, .impossible, .losesQuorum: finish(.refused(.change(error)))
+            }
+            return false
+        }
+    }
+
+    private mutating func catchUp(_ operation: MembershipOperation) {
+        switch operation.goal {
+        case .remove(let node): propose([MembershipStep(.remove, node)], MemberContext([])) { .changing($0) }
+        case .add(let node):
+            guard isCaughtUp(node, operation) else { return }
+            propose([MembershipStep(.addVoter, node)], MemberContext([])) { .changing($0) }
+        case .replace(let old, let new):
+            guard isCaughtUp(new, operation) else { return }
+            propose([MembershipStep(.addVoter, new), MembershipStep(.remove, old)], MemberContext([])) { .changing($0) }
+        }
+    }
+
+    /// A learner that is promoted too early holds up every commit that needs it: the share says that it has nearly all, the gap that the
+    /// rest is soon there, however long the log. Too slow: it is taken back.
+    private mutating func isCaughtUp(_ node: NodeID, _ operation: MembershipOperation) -> Bool {
+        if settings.mutations.contains(.promotesEarly) { return true }
+        guard let progress = core.progress(of: node) else {
+            finish(.refused(.notMember(node)))
+            return false
+        }
+        let policy = settings.membership
+        let last = core.lastIndex
+        let gap = last - progress.match
+        let share = progress.match.rawValue.multipliedFullWidth(by: 1000)
+        let needed = last.rawValue.multipliedFullWidth(by: UInt64(policy.caughtUpThousandths))
+        let isNearlyThere = (share.high, share.low) >= (needed.high, needed.low)
+        if progress.isActive, progress.state == .replicate, gap <= policy.gapCountMax, isNearlyThere { return true }
+        if isLate(operation, policy.catchUpMilliseconds) {
+            propose([MembershipStep(.remove, node)], MemberContext([])) { .takingBack($0, behind: gap) }
+        }
+        return false
+    }
+
+    // MARK: What a leader does by itself
+
+    /// A node that was alone adds the others of its configuration, one after the other, each once in the cluster's life.
+    private mutating func addConfigured() {
+        guard membership == nil, genesis?.members.count == 1, configured.count > 1, !core.configuration.isJoint else { return }
+        for candidate in configured where candidate.node != node {
+            let isLearner = core.configuration.learners.hasSorted(candidate.node)
+            guard members.member(candidate.node) == nil || isLearner, peers.peer(candidate.node)?.status != nil else {
+                continue
+            }
+            if let operation = adding(candidate.node, candidate.address, .add(candidate.node), nil) {
+                begin(operation)
+                return
+            }
+        }
+    }
+
+    /// All members know newer rules: from the entry on, all apply by them.
+    private mutating func raiseVersion() {
+        guard proposals.raisedVersionAt.map({ now.milliseconds(since: $0) >= settings.membership.stepMilliseconds }) ?? true
+        else {
+            return
+        }
+        var known = settings.version
+        for member in core.configuration.members where member != node {
+            guard let status = peers.peer(member)?.status else { return }
+            known = min(known, status.version)
+        }
+        guard known > version else { return }
+        proposals.raisedVersionAt = now
+        do throws(ProposalRefusal) { _ = try core.propose(Command.raiseVersion(known).encoded()) } catch {
+            // It is tried again.
+        }
+    }
+
+    /// Ends the sessions of nodes that were silent for long: what they keep is of use to nobody.
+    private mutating func expireSessions() {
+        guard let silence = settings.sessionSilenceMilliseconds else { return }
+        for session in openSessions where session.node != node {
+            guard let peer = peers.peer(session.node) else {
+                peers.heard(unknown(session.node), at: now)
+                continue
+            }
+            guard now.milliseconds(since: peer.heardAt) >= silence else { continue }
+            peers.heard(NodeIdentity(peer.node, peer.incarnation), at: now)
+            do throws(ProposalRefusal) { _ = try core.propose(Command.expireSession(session).encoded()) } catch {
+                // It is tried again after another silence.
+            }
+        }
+    }
+
+    private func unknown(_ node: NodeID) -> NodeIdentity {
+        members.member(node)?.identity ?? NodeIdentity(node, Incarnation(0))
+    }
+
+    // MARK: Leadership
+
+    private mutating func transferLeadership(to target: NodeID, _ token: RequestToken) {
+        guard isLeader else {
+            refuse(token, .notLeader(core.leader))
+            return
+        }
+        guard leadershipTransfer == nil else {
+            refuse(token, .busy)
+            return
+        }
+        do throws(RaftCore.TransferRefusal) { try core.transferLeadership(to: target) } catch {
+            refuse(token, .transfer(error))
+            return
+        }
+        leadershipTransfer = LeadershipTransfer(token: token, target: target, since: now)
+        finishTransferOfLeadership()
+    }
+
+    mutating func finishTransferOfLeadership() {
+        guard let transfer = leadershipTransfer, let leader = core.leader else { return }
+        if leader == transfer.target {
+            leadershipTransfer = nil
+            effects.append(.completeCommand(transfer.token, .done))
+        } else if leader != node {
+            leadershipTransfer = nil
+            refuse(transfer.token, .notTakenOver)
+        }
+    }
+
+    private mutating func tickTransferOfLeadership() {
+        guard let transfer = leadershipTransfer else { return }
+        if isLeader, core.transferTarget == nil {
+            leadershipTransfer = nil
+            refuse(transfer.token, .notTakenOver)
+        } else if now.milliseconds(since: transfer.since) >= settings.membership.stepMilliseconds {
+            leadershipTransfer = nil
+            effects.append(.completeCommand(transfer.token, .unknown(.timedOut)))
+        }
+    }
+
+    // MARK: The end
+
+    mutating func loseMembershipOperation() {
+        guard let operation = membership else { return }
+        switch operation.step {
+        case .contacting: finish(.refused(.notLeader(core.leader)))
+        case .adding, .catchingUp, .changing, .takingBack: finish(.unknown(.leadershipLost))
+        }
+    }
+
+    mutating func endCommands(_ reason: StopReason) {
+        for token in snapshots.asking { refuse(token, .stopped(reason)) }
+        snapshots.asking = []
+        if let transfer = leadershipTransfer {
+            leadershipTransfer = nil
+            effects.append(.completeCommand(transfer.token, .unknown(.stopped(reason))))
+        }
+        if let operation = membership {
+            membership = nil
+            if let token = operation.token { effects.append(.completeCommand(token, .unknown(.stopped(reason)))) }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import Raft
+
+/// The leader's side of snapshots.
+extension Replica {
+    /// The core wants the follower to have one.
+    mutating func offerSnapshot(to follower: NodeID) {
+        guard let newest = snapshots.newest, newest.id.index >= core.baseIndex else {
+            core.reportSnapshot(follower, isReceived: false)
+            takeMissingSnapshot()
+            return
+        }
+        if let transfer = transfers.transfer(to: follower), transfer.offer.id == newest.id { return }
+        guard transfers.count < settings.snapshots.transferCountMax || transfers.transfer(to: follower) != nil else {
+            transfers.wait(follower)
+            return
+        }
+        let offer = SnapshotOffer(
+            term: core.term, mark: newest.mark, fingerprint: newest.id.fingerprint, byteCount: newest.byteCount,
+            chunkByteCount: settings.snapshots.chunkByteCount, version: newest.version)
+        transfers.begin(offer, to: follower, at: now)
+        send(.snapshotOffer(offer), to: follower)
+    }
+
+    mutating func receive(_ request: SnapshotRequest, from follower: NodeID) {
+        if isLeader { transfers.request(request.chunk, of: request.id, from: follower, at: now) }
+    }
+
+    mutating func receive(_ answer: SnapshotAnswer, from follower: NodeID) {
+        guard isLeader, let transfer = transfers.transfer(to: follower), transfer.offer.id == answer.id else { return }
+        if answer.result != .received { effects.append(.note(.snapshotSendFailed(to: follower, answer.result))) }
+        if answer.result == .damaged { snapshots.discard(answer.id) }
+        endTransfer(to: follower, isReceived: answer.result == .received)
+    }
+
+    mutating func chunkUnreadable(_ id: SnapshotID, _ follower: NodeID) {
+        guard let transfer = transfers.transfer(to: follower), transfer.offer.id == id else { return }
+        effects.append(.note(.snapshotSendFailed(to: follower, nil)))
+        snapshots.discard(id)
+        endTransfer(to: follower, isReceived: false)
+    }
+
+    private mutating func endTransfer(to follower: NodeID, isReceived: Bool) {
+        guard transfers.end(follower) else { return }
+        core.reportSnapshot(follower, isReceived: isReceived)
+        while transfers.count < settings.snapshots.transferCountMax, let next = transfers.takeWaiting() {
+            if core.progress(of: next)?.state == .snapshot { offerSnapshot(to: next) }
+        }
+        releaseSnapshots()
+    }
+
+    /// Sends the chunks that were asked for, as far as the throttle lets them.
+    mutating func pumpTransfers() {
+        guard isLeader, !transfers.isEmpty else { return }
+        transfers.refill(at: now, bytesPerSecond: settings.snapshots.bytesPerSecondMax)
+        while let (follower, id, chunk) = transfers.takeRequested() {
+            effects.append(.sendChunk(id, number: chunk, to: follower))
+        }
+    }
+
+    mutating func tickTransfers() {
+        guard isLeader else { return }
+        let policy = settings.snapshots
+        for transfer in transfers.transfers {
+            if core.progress(of: transfer.node)?.state != .snapshot {
+                // Its log has caught up with the snapshot, or it is no member any more.
+                endTransfer(to: transfer.node, isReceived: true)
+            } else if now.milliseconds(since: transfer.heardAt) >= policy.silenceMilliseconds {
+                effects.append(.note(.snapshotSendFailed(to: transfer.node, nil)))
+                endTransfer(to: transfer.node, isReceived: false)
+            } else if !transfer.hasBegun, now.milliseconds(since: transfer.offeredAt) >= policy.chunkRetryMilliseconds {
+                transfers.offered(transfer.node, at: now)
+                send(.snapshotOffer(transfer.offer), to: transfer.node)
+            }
+        }
+    }
+
+    /// Another one leads, whose core knows nothing of them.
+    mutating func endTransfers() {
+        transfers.endAll()
+        releaseSnapshots()
+    }
+}

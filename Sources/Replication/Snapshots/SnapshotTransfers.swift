@@ -1,0 +1,95 @@
+import Raft
+
+/// Snapshots on their way to followers. The receiver asks for one chunk after another, so that it sets the pace and a broken transfer
+/// goes on where it stopped; the sender bounds how many are under way, and their bytes.
+struct SnapshotTransfers: Sendable {
+    struct Transfer: Sendable {
+        let node: NodeID
+        let offer: SnapshotOffer
+        /// The last sign of the receiver.
+        var heardAt: ClockReading
+        var offeredAt: ClockReading
+        /// It has asked for a chunk.
+        var hasBegun = false
+        /// The chunk that it asked for and that was not sent yet.
+        var requested: UInt64?
+    }
+
+    private(set) var transfers: [Transfer] = []
+    /// Followers that wait until there is room.
+    private(set) var waiting: [NodeID] = []
+    /// Bytes that may be sent now.
+    private var allowance: UInt64 = 0
+    private var refilledAt: ClockReading?
+
+    var isEmpty: Bool { transfers.isEmpty }
+    var count: Int { transfers.count }
+
+    func isSending(_ id: SnapshotID) -> Bool { transfers.contains { $0.offer.id == id } }
+
+    func transfer(to node: NodeID) -> Transfer? { transfers.first { $0.node == node } }
+
+    mutating func begin(_ offer: SnapshotOffer, to node: NodeID, at now: ClockReading) {
+        transfers.removeAll { $0.node == node }
+        waiting.removeAll { $0 == node }
+        transfers.append(Transfer(node: node, offer: offer, heardAt: now, offeredAt: now))
+    }
+
+    mutating func wait(_ node: NodeID) {
+        if !waiting.contains(node) { waiting.append(node) }
+    }
+
+    mutating func takeWaiting() -> NodeID? { waiting.isEmpty ? nil : waiting.removeFirst() }
+
+    /// - Returns: whether there was one.
+    mutating func end(_ node: NodeID) -> Bool {
+        waiting.removeAll { $0 == node }
+        guard let place = transfers.firstIndex(where: { $0.node == node }) else { return false }
+        transfers.remove(at: place)
+        return true
+    }
+
+    mutating func endAll() {
+        (transfers, waiting) = ([], [])
+    }
+
+    mutating func request(_ chunk: UInt64, of id: SnapshotID, from node: NodeID, at now: ClockReading) {
+        guard let place = transfers.firstIndex(where: { $0.node == node && $0.offer.id == id }),
+            chunk < transfers[place].offer.chunkCount
+        else { return }
+        transfers[place].heardAt = now
+        transfers[place].hasBegun = true
+        transfers[place].requested = chunk
+    }
+
+    mutating func offered(_ node: NodeID, at now: ClockReading) {
+        guard let place = transfers.firstIndex(where: { $0.node == node }) else { return }
+        transfers[place].offeredAt = now
+    }
+
+    mutating func refill(at now: ClockReading, bytesPerSecond: UInt64?) {
+        guard let bytesPerSecond else {
+            allowance = .max
+            return
+        }
+        // No more than one second gives, or the largest chunk, so that a pause is not made up for by a flood.
+        let elapsed = refilledAt.map { min(1_000_000_000, now.nanoseconds - $0.nanoseconds) } ?? 0
+        refilledAt = now
+        let limit = max(bytesPerSecond, UInt64(SnapshotChunk.byteCountMax))
+        allowance = min(limit, min(allowance, limit) + bytesPerSecond / 1_000_000 * (elapsed / 1000))
+    }
+
+    /// A chunk that may be sent now; the transfers take turns.
+    mutating func takeRequested() -> (node: NodeID, id: SnapshotID, chunk: UInt64)? {
+        guard let place = transfers.firstIndex(where: { $0.requested != nil }), let chunk = transfers[place].requested else {
+            return nil
+        }
+        let byteCount = UInt64(transfers[place].offer.byteCount(ofChunk: chunk))
+        guard allowance >= byteCount else { return nil }
+        if allowance != .max { allowance -= byteCount }
+        transfers[place].requested = nil
+        let transfer = transfers.remove(at: place)
+        transfers.append(transfer)
+        return (transfer.node, transfer.offer.id, chunk)
+    }
+}
