@@ -169,7 +169,7 @@ let package = Package(
             name: "ReplicationTests",
             dependencies: ["Checksum", "KeyValueStore", "Metadata", "ObjectDataStore", "Raft", "Replication", nioCore]
         ),
-        .testTarget(name: "SimulationKitTests", dependencies: ["Raft", "SimulationKit"], exclude: ["Tables"]),
+        .testTarget(name: "SimulationKitTests", dependencies: ["Raft", "SimulationKit"], exclude: ["Tables", "Transcripts"]),
         .testTarget(name: "KeyValueStoreTests", dependencies: ["KeyValueStore", "KeyValueStoreTestKit"]),
         .testTarget(
             name: "ObjectDataStoreTests",

@@ -53,7 +53,7 @@ extension RaftCore {
 
     /// Looks whether the changes in the log leave this node without a vote.
     mutating func noteLeaving() {
-        guard settings.stepsDownOnRemoval else { return }
+        guard settings.stepsDownOnRemoval, settings.leavesInOrder else { return }
         leavingIndex = (configurationsToCome.last ?? configuration).hasVoter(id) ? nil : log.lastIndex
     }
 
@@ -94,6 +94,7 @@ extension RaftCore {
         let gone = configuration.members.filter { !next.members.hasSorted($0) }
         adopt(next)
         removedMembers.removeAll { configuration.members.hasSorted($0.node) }
+        guard settings.tellsRemovedNodes else { return }
         for node in gone where node != id {
             removedMembers.append((node, entry.index))
             if role == .leader { send(.removed(since: entry.index), to: node) }
@@ -123,7 +124,7 @@ extension RaftCore {
     private mutating func stepDownAfterRemoval() {
         let successor = peers.filter { $0.node != id && configuration.hasVoter($0.node) && $0.isActive }
             .max { $0.match < $1.match }
-        if let successor { send(.timeoutNow, to: successor.node) }
+        if let successor, settings.leavesInOrder { send(.timeoutNow, to: successor.node) }
         becomeFollower(term: term, leader: nil)
     }
 

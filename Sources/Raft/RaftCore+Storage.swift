@@ -26,6 +26,16 @@ struct PendingWrites: Sendable {
         writes[writes.count - 1].responses += responses
     }
 
+    /// What may be said to other nodes when these writes are durable; it is said once.
+    mutating func takeResponses(upTo token: UInt64, exceptTo node: NodeID) -> [Message] {
+        var taken: [Message] = []
+        for position in writes.indices where writes[position].token <= token {
+            taken += writes[position].responses.filter { $0.to != node }
+            writes[position].responses.removeAll { $0.to != node }
+        }
+        return taken
+    }
+
     mutating func replaced(from index: LogIndex) {
         for position in writes.indices { writes[position].durable = min(writes[position].durable, index.previous) }
     }
@@ -97,6 +107,12 @@ extension RaftCore {
             release(write.responses)
         }
         log.trimCache(byteCountMax: settings.cacheByteCountMax)
+    }
+
+    /// The messages to other nodes that wait for the writes up to that one: for a driver that sends them as soon as the disk has
+    /// answered, and calls `written` later.
+    package mutating func takeResponses(upTo token: UInt64) -> [Message] {
+        writes.takeResponses(upTo: token, exceptTo: id)
     }
 
     private mutating func release(_ messages: [Message]) {

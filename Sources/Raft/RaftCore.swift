@@ -135,8 +135,9 @@ package struct RaftCore: Sendable {
                 peer.isLearner = isLearner
                 return peer
             }
-            // One that has just come is active: it may need a snapshot, which only active ones get.
-            var peer = Progress(node, isLearner: isLearner, next: log.lastIndex.next)
+            // One that has just come is active: it may need a snapshot, which only active ones get. It is given the last entry first, so
+            // that there is something to send at once.
+            var peer = Progress(node, isLearner: isLearner, next: max(log.lastIndex, LogIndex(1)))
             peer.isActive = true
             return peer
         }

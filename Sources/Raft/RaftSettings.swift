@@ -32,6 +32,10 @@ package struct RaftSettings: Sendable {
     package var cacheByteCountMax = 16 << 20
     /// A leader that a change removes leaves at once; otherwise it leads on until it is stopped.
     package var stepsDownOnRemoval = true
+    /// A leader that a change is about to remove takes no more proposals, and when it leaves, asks a voter to campaign.
+    package var leavesInOrder = true
+    /// Nodes that a change has removed are told so, and are not listened to.
+    package var tellsRemovedNodes = true
     /// A change of members is refused while another is under way, or if too few of the new voters are alive.
     package var validatesChanges = true
     package var guardsLivingQuorum = true

@@ -6,6 +6,6 @@ struct RustFSSimulate: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rustfs-simulate",
         abstract: "Run clusters of the consensus core in one thread and virtual time.",
-        subcommands: [QuorumRun.self, ConfigurationChangeRun.self]
+        subcommands: [TranscriptRun.self, QuorumRun.self, ConfigurationChangeRun.self]
     )
 }
