@@ -286,6 +286,51 @@ class Bench:
             self.figures.add(f"Memory: growth during {kind} of {name}", growth[0], "MiB", 64)
             self.figures.add(f"{kind} of {name}", self.long_bytes / MIB / (time.monotonic() - start), "MiB/s")
 
+    # The Raft log.
+
+    def raft_log_words(self, command, directory, **options):
+        """Runs raft-log; its figures."""
+        words = [str(BINARIES / "raft-log"), command, "--directory", str(directory)]
+        for name, value in options.items():
+            words += [f"--{name}", str(value)]
+        output = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
+        return {name: float(value) for name, value in (word.split("=") for word in output.split())}
+
+    def raft_log(self):
+        say("== Raft log: entries of 256 B by 64 writers against synced writes of 4 KiB by one thread")
+        directory = self.directory / "raft-log"
+        shutil.rmtree(directory, ignore_errors=True)
+        ratios, rates, blocks, groups = [], [], [], []
+        for _ in range(self.rounds):
+            blocks.append(self.raft_log_words("block-writes", directory / "blocks", seconds=self.seconds)["writes_per_second"])
+            result = self.raft_log_words("append", directory / "append", seconds=self.seconds)
+            rates.append(result["entries_per_second"])
+            groups.append(result["entries_per_sync"])
+            ratios.append(rates[-1] / blocks[-1])
+        self.figures.add("Raft log: entries/s, of synced writes", statistics.median(ratios), "ratio", 10, at_least=True)
+        self.figures.add("Raft log: entries", statistics.median(rates), "entries/s")
+        self.figures.add("Raft log: entries in a synchronization", statistics.median(groups), "entries")
+        self.figures.add("Raft log: synced writes of 4 KiB", statistics.median(blocks), "writes/s")
+        say("== Raft log: recovery")
+        size = (128 if self.options.quick else 1024) * MIB
+        self.raft_log_words("fill", directory / "recovery", bytes=size)
+        for name in ("cached", "from the disk"):
+            speeds = []
+            for _ in range(3):
+                for path in (directory / "recovery").iterdir():
+                    descriptor = os.open(path, os.O_RDONLY)
+                    os.fsync(descriptor)
+                    if name != "cached":
+                        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+                    os.close(descriptor)
+                speeds.append(self.raft_log_words("recover", directory / "recovery")["megabytes_per_second"])
+            # A disk slower than the target bounds what is read from it, not what recovery costs.
+            target = 500 if name == "cached" else None
+            self.figures.add(
+                f"Raft log: recovery of {size // MIB} MiB, {name}", statistics.median(speeds), "MB/s", target, at_least=True
+            )
+        shutil.rmtree(directory, ignore_errors=True)
+
     def run(self, part):
         self.directory.mkdir(parents=True, exist_ok=True)
         if part in ("raft", "all"):
@@ -294,6 +339,8 @@ class Bench:
             self.get()
         if part in ("put", "all"):
             self.put()
+        if part in ("raft-log", "all"):
+            self.raft_log()
         if part in ("list", "memory", "all"):
             with self.server() as (server, client):
                 say(f"== Filling a bucket with {self.options.objects} objects")
@@ -306,7 +353,11 @@ class Bench:
 
 def main():
     parser = argparse.ArgumentParser(prog="script/bench")
+<<<<<<< HEAD
     parser.add_argument("part", nargs="?", default="all", choices=["all", "raft", "get", "put", "list", "memory"])
+=======
+    parser.add_argument("part", nargs="?", default="all", choices=["all", "get", "put", "list", "memory", "raft-log"])
+>>>>>>> 17d1ffc61db34c29d288f760786ba862764a09e6
     parser.add_argument("--objects", type=int)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--directory", default=str(ROOT / ".build" / "bench"))

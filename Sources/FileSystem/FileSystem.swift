@@ -37,6 +37,8 @@ package protocol File: AnyObject, Sendable {
     func synchronize() throws(FileSystemError)
     /// Asks that these bytes begin to move to the disk, so that a later `synchronize` is short. Promises nothing.
     func startWriteback(from offset: UInt64, byteCount: UInt64)
+    /// Asks that these bytes begin to come from the disk, so that a later `read` is short. Promises nothing.
+    func startReadahead(from offset: UInt64, byteCount: UInt64)
     func truncate(to byteCount: UInt64) throws(FileSystemError)
     func byteCount() throws(FileSystemError) -> UInt64
     /// Takes the file's exclusive lock for as long as this handle is open.
@@ -117,6 +119,8 @@ extension FileSystem {
 }
 
 extension File {
+    package func startReadahead(from offset: UInt64, byteCount: UInt64) {}
+
     /// Writes an array's bytes, by default at the start.
     package func write(_ bytes: [UInt8], at offset: UInt64 = 0) throws(FileSystemError) {
         var outcome: Result<Void, FileSystemError> = .success(())

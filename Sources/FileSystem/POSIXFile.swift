@@ -72,6 +72,12 @@ final class POSIXFile: File {
         #endif
     }
 
+    func startReadahead(from offset: UInt64, byteCount: UInt64) {
+        #if os(Linux)
+            _ = posix_fadvise(descriptor, off_t(offset), off_t(byteCount), POSIX_FADV_WILLNEED)
+        #endif
+    }
+
     func truncate(to byteCount: UInt64) throws(FileSystemError) {
         _ = try retried("ftruncate", path) { ftruncate(descriptor, off_t(byteCount)) }
     }

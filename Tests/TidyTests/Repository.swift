@@ -33,7 +33,7 @@ enum Repository {
     }
 
     static let sources = files(in: ["Sources"], extensions: ["swift"])
-    static let swift = files(in: ["Sources", "Tests", "Benchmarks"], extensions: ["swift"]) + ["Package.swift"]
+    static let swift = files(in: ["Sources", "Tests", "Benchmarks", "Fuzz"], extensions: ["swift"]) + ["Package.swift"]
     static let markdown = files(in: ["."], extensions: ["md"])
 
     /// The modules: folders of `Sources`.

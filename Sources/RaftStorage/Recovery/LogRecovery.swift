@@ -65,11 +65,14 @@ struct LogRecovery {
         var replay = LogReplay(identity: identity, mutations: settings.mutations)
         var live = survey.live.map { facts[$0] }
         var ahead = survey.ahead.map { facts[$0] }
-        for (position, fact) in live.enumerated() {
-            let prepared = try ReservePlan.open(
-                path(fact.name), number: fact.number, byteCount: Int(fact.byteCount), in: fileSystem)
+        let files = try live.map { fact in
+            try ReservePlan.open(path(fact.name), number: fact.number, byteCount: Int(fact.byteCount), in: fileSystem)
+        }
+        for (position, file) in files.enumerated() {
             let next = position + 1 < live.count ? live[position + 1] : nil
-            try self.replay(prepared, before: next, into: &replay, ahead: ahead.first)
+            // The disk brings the next segment while this one is looked at.
+            if next != nil { files[position + 1].reader.startReadahead(from: 0, byteCount: UInt64(file.byteCount)) }
+            try self.replay(file, before: next, into: &replay, ahead: ahead.first)
         }
         if let last = live.last, replay.table.segments.last?.number != last.number {
             // Its header is there, its opening batch is not: it was never begun.

@@ -113,15 +113,16 @@ extension Simulation {
     }
 
     func fetch(_ fetch: LogFetch, _ node: SimulatedNode, _ process: NodeProcess) throws(InvariantViolation) {
+        let entries: [Entry]
         do throws(LogError) {
-            let entries = try process.log.entries(from: fetch.first, through: fetch.last, byteCountMax: fetch.byteCountMax)
-            try feed(.logFetched(fetch, entries), to: node)
+            entries = try process.log.entries(from: fetch.first, through: fetch.last, byteCountMax: fetch.byteCountMax)
         } catch {
             switch error {
-            case .compacted, .beyondEnd: try feed(.logFetched(fetch, []), to: node)
-            case .file, .failed, .refused, .noSpace, .entryTooLarge, .queueFull, .closed: try logFailed(error, node)
+            case .compacted, .beyondEnd: entries = []
+            case .file, .failed, .refused, .noSpace, .entryTooLarge, .queueFull, .closed: return try logFailed(error, node)
             }
         }
+        try feed(.logFetched(fetch, entries), to: node)
     }
 
     // MARK: Replacing the state

@@ -70,7 +70,7 @@ extension Simulation {
         case .finishReception(let id): finishReception(id, node)
         case .abandonReception(let id): if node.reception?.offer.id == id { node.reception = nil }
         case .join(let cluster): node.cluster = cluster
-        case .connect(let members): connect(members.map(\.node), node, process)
+        case .connect(let contacts): connect(contacts.map(\.node), node, process)
         case .standing(let standing):
             trace.note(.standing(standing), node: node.number, at: now)
             if standing.role == .leader { statistics.leaderCount += 1 }
@@ -93,8 +93,8 @@ extension Simulation {
         switch note {
         case .invalidMessage(let sender, let error):
             throw InvariantViolation(.noInternalError, "node \(node.id) refuses a message of node \(sender): \(error)")
-        case .malformedForward(let sender, let fault):
-            throw InvariantViolation(.noInternalError, "node \(node.id) refuses commands of node \(sender): \(fault)")
+        case .malformedForward(let sender):
+            throw InvariantViolation(.noInternalError, "node \(node.id) refuses commands of node \(sender)")
         case .refusedPeer, .refusedBy, .diskStalled, .diskRecovered, .snapshotSendFailed, .snapshotReceptionFailed,
             .snapshotFailed, .sessionExpired, .formation:
             break

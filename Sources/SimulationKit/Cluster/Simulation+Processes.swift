@@ -168,8 +168,8 @@ extension Simulation {
         let start = ReplicaStart(
             identity: NodeIdentity(node.id, node.incarnation), start: node.startCount,
             stored: recovered.stored(applied: machine.appliedIndex), state: machine.state,
-            snapshot: node.snapshots.last?.description, configured: configuredNodes(for: node), logByteCount: log.byteCount,
-            seed: random.next())
+            snapshot: node.snapshots.last?.description, configured: configuredNodes(for: node), joined: node.cluster,
+            logByteCount: log.byteCount, seed: random.next())
         var replica: Replica
         do throws(ReplicaStartError) {
             replica = try Replica(start, settings: settings)

@@ -1,0 +1,32 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Fuzz targets for what reads bytes from disks and networks. A package of its own, because everything in it is compiled with libFuzzer's
+// instrumentation (`swift build --sanitize=fuzzer`): the modules are links to the sources of the package above. `script/fuzz` builds
+// and runs it.
+let package = Package(
+    name: "fuzz",
+    targets: [
+        .target(name: "CChecksum"),
+        .target(name: "Checksum", dependencies: ["CChecksum"]),
+        .target(name: "FileSystem"),
+        .target(name: "Raft"),
+        .target(name: "RaftStorage", dependencies: ["Checksum", "FileSystem", "Raft"]),
+        .executableTarget(name: "fuzz-log-reader", dependencies: ["FileSystem", "Raft", "RaftStorage"]),
+        .executableTarget(name: "fuzz-record", dependencies: ["Raft", "RaftStorage"]),
+        .executableTarget(name: "fuzz-configuration-change", dependencies: ["Raft"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where target.name != "C" + "Checksum" {
+    target.swiftSettings = [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .enableUpcomingFeature("InferIsolatedConformances"),
+        .enableUpcomingFeature("ImmutableWeakCaptures"),
+        .treatAllWarnings(as: .error),
+    ]
+}
