@@ -87,7 +87,9 @@ extension Simulation {
         }
         if hasWaitingCommands { return "a command of an operator has no outcome" }
         guard core.commit == core.lastIndex else { return "node \(leader.number) has not committed all" }
-        guard checker.committed.last == core.commit else { return "node \(leader.number) has not committed all that was committed" }
+        guard checker.committed.last == core.commit else {
+            return "node \(leader.number) has not committed all that was committed"
+        }
         for node in healthyMembers {
             guard let process = node.process else { return "node \(node.number) is down" }
             guard process.replica.core.commit == core.commit else {
@@ -104,7 +106,9 @@ extension Simulation {
     // MARK: Calm
 
     private func checkCalm() throws(InvariantViolation) {
-        guard hasHealthyQuorum, let leader = leader(), healthyMembers.count == checker?.committed.configurations.last?.configuration.members.count else {
+        guard hasHealthyQuorum, let leader = leader(),
+            healthyMembers.count == checker?.committed.configurations.last?.configuration.members.count
+        else {
             return
         }
         resumeClients()
@@ -187,7 +191,8 @@ extension Simulation {
         try run(for: 4 * Self.calmMicroseconds)
         if let core = leader.process?.replica.core, core.role == .leader, core.term == term {
             throw InvariantViolation(
-                .stalledDiskLosesLeadership, "node \(leader.number) still leads term \(core.term) with a disk that stands still")
+                .stalledDiskLosesLeadership, "node \(leader.number) still leads term \(core.term) with a disk that stands still"
+            )
         }
         leader.diskSlowness = 1
         // What the disk was told to do takes as long as it does: the machine is started again.

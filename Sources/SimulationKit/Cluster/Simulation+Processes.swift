@@ -120,7 +120,8 @@ extension Simulation {
         guard let checker else { return }
         guard let digest = recovered.baseIndex == .zero ? 0 : checker.committed.digest(at: recovered.baseIndex) else {
             throw InvariantViolation(
-                .damageIsNotTruncation, "the log of node \(node.id) begins behind \(recovered.baseIndex), which is not committed")
+                .damageIsNotTruncation,
+                "the log of node \(node.id) begins behind \(recovered.baseIndex), which is not committed")
         }
         var image = LogImage(base: recovered.baseIndex, baseDigest: digest)
         do throws(LogError) {
@@ -129,7 +130,8 @@ extension Simulation {
                 for entry in entries { image.append(entry) }
             }
         } catch {
-            throw InvariantViolation(.damageIsNotTruncation, "the log of node \(node.id) was opened and cannot be read: \(error)")
+            throw InvariantViolation(
+                .damageIsNotTruncation, "the log of node \(node.id) was opened and cannot be read: \(error)")
         }
         try checker.recovered(node.id, recovered.hardState, image)
     }

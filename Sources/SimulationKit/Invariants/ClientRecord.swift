@@ -44,7 +44,9 @@ struct ClientRecord {
 
 extension InvariantChecker {
     /// A client is told what came of its write.
-    mutating func answered(_ number: UInt64, _ outcome: ProposalOutcome, level: WriteLevel, at time: UInt64) throws(InvariantViolation) {
+    mutating func answered(_ number: UInt64, _ outcome: ProposalOutcome, level: WriteLevel, at time: UInt64)
+        throws(InvariantViolation)
+    {
         try clients.answer(number)
         switch outcome {
         case .committed(let index, let outcome):
@@ -54,7 +56,8 @@ extension InvariantChecker {
             }
             guard let effect = reference.effectOfOperation[number], effect.index == index, effect.outcome == outcome else {
                 throw InvariantViolation(
-                    .acknowledgedWritesStay, "operation \(number) is called committed at \(index), where it had not this effect")
+                    .acknowledgedWritesStay, "operation \(number) is called committed at \(index), where it had not this effect"
+                )
             }
             if level == .all { try checkOnEveryVoter(number, index) }
             clients.acknowledge(index, at: time)
@@ -77,7 +80,8 @@ extension InvariantChecker {
             guard index < durable.base || durable.digest(at: index) == digest || isRemoved || view(node).isWiped else {
                 throw InvariantViolation(
                     .acknowledgedWritesStay,
-                    "operation \(number) at \(index) is said to be on every voter; the disk of node \(node) ends at \(durable.last)")
+                    "operation \(number) at \(index) is said to be on every voter; the disk of node \(node) ends at \(durable.last)"
+                )
             }
         }
     }

@@ -41,7 +41,8 @@ struct CommittedLog {
         } catch { return }
         if let reason = Self.conflict(current, next) {
             throw InvariantViolation(
-                .configurationsOverlap, "the change at \(entry.index) leads from \(current.voters) to \(next.voters): \(reason)")
+                .configurationsOverlap, "the change at \(entry.index) leads from \(current.voters) to \(next.voters): \(reason)"
+            )
         }
         configurations.append((entry.index, next))
     }

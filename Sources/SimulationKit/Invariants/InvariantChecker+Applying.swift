@@ -16,7 +16,8 @@ extension InvariantChecker {
                 committedEntry.payload == entry.payload
             else {
                 throw InvariantViolation(
-                    .committedNeverChanges, "node \(node) applies entry \(entry.index) of term \(entry.term), which is not committed so")
+                    .committedNeverChanges,
+                    "node \(node) applies entry \(entry.index) of term \(entry.term), which is not committed so")
             }
         }
         guard view.durable.digest(at: last.index) == committed.digest(at: last.index) || last.index < view.durable.base else {
@@ -30,7 +31,8 @@ extension InvariantChecker {
         guard byteCount + waiting <= settings.unappliedByteCountMax + largest else {
             throw InvariantViolation(
                 .limitsHold,
-                "the applier of node \(node) has \(byteCount + waiting) bytes, at most \(settings.unappliedByteCountMax) may be")
+                "the applier of node \(node) has \(byteCount + waiting) bytes, at most \(settings.unappliedByteCountMax) may be"
+            )
         }
     }
 

@@ -7,7 +7,8 @@ extension InvariantChecker {
         let known = min(core.commit, committed.last)
         if known > view.memory.base, view.memory.digest(at: known) != committed.digest(at: known) {
             throw InvariantViolation(
-                .committedNeverChanges, "node \(core.id) commits another entry at \(known), or another prefix, than was committed")
+                .committedNeverChanges,
+                "node \(core.id) commits another entry at \(known), or another prefix, than was committed")
         }
         guard core.commit > committed.last else { return }
         try checkQuorum(core, view)
@@ -40,7 +41,8 @@ extension InvariantChecker {
             guard holders.count > half.count / 2 else {
                 throw InvariantViolation(
                     .committedByDurableQuorum,
-                    "node \(core.id) commits \(core.commit) in term \(core.term); of the voters \(half) only \(holders) have it on disk")
+                    "node \(core.id) commits \(core.commit) in term \(core.term); of the voters \(half) only \(holders) have it on disk"
+                )
             }
         }
     }
@@ -67,7 +69,8 @@ extension InvariantChecker {
         }
         guard core.lastIndex == view.memory.last else {
             throw InvariantViolation(
-                .noInternalError, "node \(core.id) says that its log ends at \(core.lastIndex), but wrote up to \(view.memory.last)")
+                .noInternalError,
+                "node \(core.id) says that its log ends at \(core.lastIndex), but wrote up to \(view.memory.last)")
         }
         guard snapshot >= view.snapshot else {
             throw InvariantViolation(

@@ -25,7 +25,8 @@ extension InvariantChecker {
         guard view.durableHardState.term == core.term, view.durableHardState.vote == core.id else {
             throw InvariantViolation(
                 .promisesAfterSync,
-                "node \(core.id) leads term \(core.term) by its own vote, but its disk says \(Self.text(view.durableHardState))")
+                "node \(core.id) leads term \(core.term) by its own vote, but its disk says \(Self.text(view.durableHardState))"
+            )
         }
         let last = committed.last(before: core.term)
         if last > view.memory.base, view.memory.digest(at: last) != committed.digest(at: last) {

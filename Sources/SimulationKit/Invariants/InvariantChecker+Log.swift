@@ -6,7 +6,8 @@ extension InvariantChecker {
     func founding(_ genesis: Genesis, on node: NodeID) throws(InvariantViolation) {
         guard genesis == reference.genesis else {
             throw InvariantViolation(
-                .committedNeverChanges, "node \(node) founds the cluster \(genesis.cluster), others \(reference.genesis.cluster)")
+                .committedNeverChanges,
+                "node \(node) founds the cluster \(genesis.cluster), others \(reference.genesis.cluster)")
         }
         let view = view(node)
         try restart(view, at: genesis.mark)
@@ -80,7 +81,8 @@ extension InvariantChecker {
                 if role == .leader, entry.term == term, let earlier = view.unappliedChanges.last {
                     throw InvariantViolation(
                         .configurationsOverlap,
-                        "node \(view.id) proposes a change of members at \(entry.index) before it has applied that at \(earlier)")
+                        "node \(view.id) proposes a change of members at \(entry.index) before it has applied that at \(earlier)"
+                    )
                 }
                 view.unappliedChanges.append(entry.index)
             }
@@ -95,7 +97,8 @@ extension InvariantChecker {
             guard known.digest == digest else {
                 throw InvariantViolation(
                     .logMatching,
-                    "node \(view.id) has another entry, or another prefix, at \(entry.index) of term \(entry.term) than another node")
+                    "node \(view.id) has another entry, or another prefix, at \(entry.index) of term \(entry.term) than another node"
+                )
             }
         } else {
             knownDigests[place].append((entry.term, digest))
@@ -180,7 +183,8 @@ extension InvariantChecker {
         guard core.configuration == expected else {
             throw InvariantViolation(
                 .configurationsOverlap,
-                "node \(core.id) works with voters \(core.configuration.voters) at \(core.applied), the log says \(expected.voters)")
+                "node \(core.id) works with voters \(core.configuration.voters) at \(core.applied), the log says \(expected.voters)"
+            )
         }
     }
 }

@@ -43,7 +43,8 @@ extension InvariantChecker {
         let byteCount = request.entries.reduce(0) { $0 + $1.payload.count }
         guard byteCount <= settings.messageByteCountMax else {
             throw InvariantViolation(
-                .limitsHold, "node \(node) sends \(byteCount) bytes in a message, at most \(settings.messageByteCountMax) may be")
+                .limitsHold,
+                "node \(node) sends \(byteCount) bytes in a message, at most \(settings.messageByteCountMax) may be")
         }
     }
 
@@ -75,7 +76,8 @@ extension InvariantChecker {
         guard core.uncommittedBytes <= settings.uncommittedByteCountMax + settings.proposalByteCountMax else {
             throw InvariantViolation(
                 .limitsHold,
-                "node \(core.id) has \(core.uncommittedBytes) uncommitted bytes, at most \(settings.uncommittedByteCountMax) may be")
+                "node \(core.id) has \(core.uncommittedBytes) uncommitted bytes, at most \(settings.uncommittedByteCountMax) may be"
+            )
         }
     }
 }

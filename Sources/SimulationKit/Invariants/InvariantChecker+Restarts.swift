@@ -42,7 +42,8 @@ extension InvariantChecker {
         let view = view(node)
         guard core.term == view.durableHardState.term, core.vote == view.durableHardState.vote else {
             throw InvariantViolation(
-                .hardStateMonotonic, "node \(node) starts in term \(core.term), its disk says \(Self.text(view.durableHardState))")
+                .hardStateMonotonic,
+                "node \(node) starts in term \(core.term), its disk says \(Self.text(view.durableHardState))")
         }
         view.isUp = true
         (view.term, view.vote, view.commit, view.role) = (core.term, core.vote, core.commit, core.role)

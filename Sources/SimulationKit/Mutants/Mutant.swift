@@ -14,5 +14,15 @@ package struct Mutant: Sendable {
         + StorageMutations.all.map { Mutant(name: "log/" + $0.name, storage: $0.mutation) }
         + ReplicationMutations.all.map { Mutant(name: "replica/" + $0.name, replication: $0.mutation) }
 
+    /// Where it is most likely to show.
+    package var scenario: String {
+        if !storage.isEmpty { return "disk" }
+        if !raft.isDisjoint(with: [.overlapsChanges, .ignoresOutgoingHalf, .countsLearners]) { return "membership" }
+        if !raft.isDisjoint(with: [.keepsTailBehindSnapshot, .installsStaleSnapshots]) { return "snapshots" }
+        if !replication.isDisjoint(with: [.promotesEarly, .ignoresIncarnations]) { return "membership" }
+        if !replication.isDisjoint(with: [.mixesChunks]) { return "snapshots" }
+        return "default"
+    }
+
     package static func named(_ name: String) -> Mutant? { all.first { $0.name == name } }
 }

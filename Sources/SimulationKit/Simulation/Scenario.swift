@@ -33,7 +33,8 @@ package struct Scenario: Sendable {
             faults: [.forcedSnapshots, .partitions, .kills, .powerLoss, .damagedSnapshots, .loss, .reordering], usesAll: true,
             nodeCounts: 3...5),
         Scenario(
-            name: "clocks", summary: "clocks drift, jump and stand still", faults: [.drift, .clockSteps, .clockFreezes, .pauses],
+            name: "clocks", summary: "clocks drift, jump and stand still",
+            faults: [.drift, .clockSteps, .clockFreezes, .pauses],
             usesAll: true, nodeCounts: 3...5),
         Scenario(
             name: "elections", summary: "leaders change all the time",

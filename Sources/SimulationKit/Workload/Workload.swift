@@ -78,7 +78,9 @@ struct Workload {
         case 18: return .delete(object, condition: .matches(drawExpected()))
         case 19..<25: return .get(object)
         case 25..<28: return .list(random.chance(1, in: 2) ? Self.smallBucket : random.pick(Self.buckets))
-        case 28: return .deleteAll(bucket: Self.smallBucket, keys: Array(Self.keys(of: Self.smallBucket).prefix(random.next(in: 1...3))))
+        case 28:
+            return .deleteAll(
+                bucket: Self.smallBucket, keys: Array(Self.keys(of: Self.smallBucket).prefix(random.next(in: 1...3))))
         case 29: return uploads[client] == nil ? .beginUpload(object) : .get(object)
         case 30 where hasOversized: return .putLarge(byteCount: Simulation.proposalByteCountMax + random.next(in: -200...200))
         default: return .putEventually(key: "e\(random.next(below: 4))")
