@@ -73,7 +73,13 @@ let package = Package(
         .target(name: "Replication", dependencies: ["Checksum", "KeyValueStore", "Metadata", "Raft", nioCore]),
 
         // The proof: clusters in one thread and virtual time.
-        .target(name: "SimulationKit", dependencies: ["Raft"]),
+        .target(
+            name: "SimulationKit",
+            dependencies: [
+                "Checksum", "FileSystem", "KeyValueStore", "Metadata", "Raft", "RaftStorage", "Replication", nioCore,
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]
+        ),
         .executableTarget(
             name: "rustfs-simulate",
             dependencies: ["SimulationKit", .product(name: "ArgumentParser", package: "swift-argument-parser")]

@@ -54,6 +54,17 @@ package final class FaultyFileSystem: FileSystem {
         tree.withLock { $0.faultsByName[operation, default: []].append(fault) }
     }
 
+    /// Whether the machine has stopped, by a `halt`.
+    package var isHalted: Bool { tree.withLock { $0.isHalted } }
+
+    /// Takes back all faults that have not struck.
+    package func disarm() {
+        tree.withLock { tree in
+            tree.faults = [:]
+            tree.faultsByName = [:]
+        }
+    }
+
     /// Takes or gives space, as other programs on the disk do.
     package func setAvailableByteCount(_ count: UInt64) { tree.withLock { $0.availableByteCount = count } }
 

@@ -32,6 +32,13 @@ package struct LogAppend: Hashable, Sendable {
     package var hardState: HardState?
     /// Without gaps. The first may lie inside the log: it and what follows is replaced then.
     package var entries: [Entry]
+
+    package init(token: UInt64, snapshot: SnapshotMark?, hardState: HardState?, entries: [Entry]) {
+        self.token = token
+        self.snapshot = snapshot
+        self.hardState = hardState
+        self.entries = entries
+    }
 }
 
 /// A request for entries that are not in memory any more.

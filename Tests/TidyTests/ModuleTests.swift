@@ -21,7 +21,7 @@ struct ModuleTests {
         "AdminAPI": ["HTTPServer", "Telemetry"],
         "RaftStorage": ["Checksum", "FileSystem", "Raft"],
         "Replication": ["Checksum", "KeyValueStore", "Metadata", "Raft"],
-        "SimulationKit": ["Raft"],
+        "SimulationKit": ["Checksum", "FileSystem", "KeyValueStore", "Metadata", "Raft", "RaftStorage", "Replication"],
         "rustfs-simulate": ["SimulationKit"],
         "rustfs-metadata": [
             "AdminAPI", "Configuration", "FileSystem", "HTTPServer", "KeyValueStore", "Metadata", "ObjectDataStore", "S3API",

@@ -1,0 +1,22 @@
+import Replication
+
+extension Simulation {
+    func perform(_ work: NodeWork, _ node: SimulatedNode) throws(InvariantViolation) {
+        guard let process = node.process else { return }
+        switch work {
+        case .writeLog: try writeLog(node, process)
+        case .synchronizeLog: try synchronizeLog(node, process)
+        case .retryLog: try retryLog(node, process)
+        case .apply:
+            try apply(node, process)
+            // An installation may have waited for it.
+            guard node.process === process else { return }
+            try pumpLog(node, process)
+        case .fetch(let request): try fetch(request, node, process)
+        case .replaceState: try replaceState(node, process)
+        case .takeSnapshot: try takeSnapshot(node, process)
+        case .sendChunk(let id, let number, let receiver): try sendChunk(id, number, to: receiver, node, process)
+        case .replica(let event): try feed(event, to: node)
+        }
+    }
+}

@@ -1,0 +1,44 @@
+/// What a run came to.
+package struct SimulationResult: Sendable {
+    package var settings: SimulationSettings
+    /// Of all that happened: equal for two runs with the same settings.
+    package var digest: UInt64
+    package var violation: InvariantViolation?
+    package var statistics: SimulationStatistics
+    /// Of a failed run: the newest events of each node.
+    package var lines: [String]
+}
+
+/// Figures of a run.
+package struct SimulationStatistics: Hashable, Sendable {
+    package var eventCount = 0
+    package var virtualMicroseconds: UInt64 = 0
+    package var committedCount = 0
+    package var leaderCount = 0
+    package var faultCount = 0
+    package var restartCount = 0
+    package var installCount = 0
+    package var acknowledgedCount = 0
+    package var refusedCount = 0
+    package var unknownCount = 0
+    package var readCount = 0
+    /// Objects whose history the checker could not decide within its budget.
+    package var undecidedCount = 0
+
+    package init() {}
+
+    package mutating func add(_ other: SimulationStatistics) {
+        eventCount += other.eventCount
+        virtualMicroseconds += other.virtualMicroseconds
+        committedCount += other.committedCount
+        leaderCount += other.leaderCount
+        faultCount += other.faultCount
+        restartCount += other.restartCount
+        installCount += other.installCount
+        acknowledgedCount += other.acknowledgedCount
+        refusedCount += other.refusedCount
+        unknownCount += other.unknownCount
+        readCount += other.readCount
+        undecidedCount += other.undecidedCount
+    }
+}

@@ -1,0 +1,84 @@
+import Raft
+
+extension InvariantChecker {
+    mutating func checkCommit(_ core: RaftCore, _ view: NodeView) throws(InvariantViolation) {
+        guard core.commit > view.commit else { return }
+        // Whatever is committed here must be what was committed elsewhere.
+        let known = min(core.commit, committed.last)
+        if known > view.memory.base, view.memory.digest(at: known) != committed.digest(at: known) {
+            throw InvariantViolation(
+                .committedNeverChanges,
+                "node \(core.id) commits another entry at \(known), or another prefix, than was committed")
+        }
+        guard core.commit > committed.last else { return }
+        try checkQuorum(core, view)
+        for index in (committed.last.rawValue + 1)...core.commit.rawValue {
+            guard let entry = view.memory.entry(at: LogIndex(index)) else {
+                throw InvariantViolation(.orderedPositions, "node \(core.id) commits \(index), which its log does not hold")
+            }
+            try committed.commit(entry, in: core.term)
+            try clients.checkNotRefused(entry)
+            try reference.apply(entry)
+        }
+    }
+
+    /// The first node to commit something must lead, and must be right to do so.
+    private func checkQuorum(_ core: RaftCore, _ view: NodeView) throws(InvariantViolation) {
+        guard core.role == .leader || view.role == .leader else {
+            throw InvariantViolation(
+                .committedByDurableQuorum, "node \(core.id), no leader, commits \(core.commit), which no leader has committed")
+        }
+        guard let digest = view.memory.digest(at: core.commit), let entry = view.memory.entry(at: core.commit) else {
+            throw InvariantViolation(.orderedPositions, "node \(core.id) commits \(core.commit), which its log does not hold")
+        }
+        guard entry.term == core.term else {
+            throw InvariantViolation(
+                .committedByDurableQuorum,
+                "node \(core.id) commits \(core.commit) of term \(entry.term) by counting in term \(core.term)")
+        }
+        for half in [core.configuration.voters, core.configuration.outgoingVoters] where !half.isEmpty {
+            let holders = half.filter { holdsDurably($0, core.commit, digest) }
+            guard holders.count > half.count / 2 else {
+                throw InvariantViolation(
+                    .committedByDurableQuorum,
+                    "node \(core.id) commits \(core.commit) in term \(core.term); of the voters \(half) only \(holders) have it on disk"
+                )
+            }
+        }
+    }
+
+    private func holdsDurably(_ node: NodeID, _ index: LogIndex, _ digest: UInt64) -> Bool {
+        guard Int(node.rawValue) <= views.count else { return false }
+        let durable = view(node).durable
+        return index < durable.base || durable.digest(at: index) == digest
+    }
+
+    func checkPositions(_ core: RaftCore, _ view: NodeView) throws(InvariantViolation) {
+        let snapshot = core.snapshot?.index ?? .zero
+        // A snapshot that has been received is ahead until it is installed.
+        let isInstalling = view.pending.contains {
+            if case .append(let append) = $0 { append.snapshot != nil } else { false }
+        }
+        guard core.baseIndex <= max(snapshot, core.applied) || isInstalling, snapshot <= core.applied || isInstalling,
+            core.applied <= core.commit, core.commit <= core.lastIndex
+        else {
+            throw InvariantViolation(
+                .orderedPositions,
+                "node \(core.id): base \(core.baseIndex), snapshot \(snapshot), applied \(core.applied), commit \(core.commit), "
+                    + "last \(core.lastIndex)")
+        }
+        guard core.lastIndex == view.memory.last else {
+            throw InvariantViolation(
+                .noInternalError,
+                "node \(core.id) says that its log ends at \(core.lastIndex), but wrote up to \(view.memory.last)")
+        }
+        guard snapshot >= view.snapshot else {
+            throw InvariantViolation(
+                .snapshotsNeverGoBack, "the snapshot of node \(core.id) goes from \(view.snapshot) to \(snapshot)")
+        }
+        guard core.applied >= view.applied else {
+            throw InvariantViolation(
+                .snapshotsNeverGoBack, "node \(core.id) goes back from applied \(view.applied) to \(core.applied)")
+        }
+    }
+}

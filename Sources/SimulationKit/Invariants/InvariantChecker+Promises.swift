@@ -1,0 +1,83 @@
+import Raft
+
+extension InvariantChecker {
+    /// A message of a core leaves its node.
+    mutating func sending(
+        _ body: Message.Body, term: Term, from node: NodeID, incarnation: UInt64, to receiver: NodeID, settings: RaftSettings
+    ) throws(InvariantViolation) {
+        switch body {
+        case .voteResponse(let response):
+            if response.isGranted, !response.isPreVote {
+                try checkVote(from: node, incarnation: incarnation, to: receiver, term: term)
+            }
+        case .appendResponse(let response):
+            try checkAcknowledgement(response, term: term, from: node)
+        case .append(let request):
+            try checkSize(request, from: node, settings)
+        case .heartbeat, .heartbeatResponse, .vote, .snapshot, .timeoutNow, .readIndex, .readIndexResponse, .removed: break
+        }
+    }
+
+    private func checkAcknowledgement(
+        _ response: AppendResponse, term: Term, from node: NodeID
+    ) throws(InvariantViolation) {
+        let view = view(node)
+        // An answer promises to have forgotten no later term, too.
+        guard view.durableHardState.term >= term else {
+            throw InvariantViolation(
+                .promisesAfterSync,
+                "node \(node) answers in term \(term) while its disk says \(Self.text(view.durableHardState))")
+        }
+        guard response.rejection == nil else { return }
+        guard view.durable.last >= response.index else {
+            throw InvariantViolation(
+                .promisesAfterSync,
+                "node \(node) acknowledges \(response.index) in term \(term) while its disk ends at \(view.durable.last)")
+        }
+    }
+
+    private func checkSize(
+        _ request: AppendRequest, from node: NodeID, _ settings: RaftSettings
+    ) throws(InvariantViolation) {
+        guard request.entries.count > 1 else { return }
+        let byteCount = request.entries.reduce(0) { $0 + $1.payload.count }
+        guard byteCount <= settings.messageByteCountMax else {
+            throw InvariantViolation(
+                .limitsHold,
+                "node \(node) sends \(byteCount) bytes in a message, at most \(settings.messageByteCountMax) may be")
+        }
+    }
+
+    /// What a leader counts of itself is on its disk.
+    func checkOwnMatch(_ core: RaftCore, _ view: NodeView) throws(InvariantViolation) {
+        guard core.role == .leader, let own = core.progress(of: core.id) else { return }
+        guard own.match <= view.durable.last || own.match == .zero else {
+            throw InvariantViolation(
+                .promisesAfterSync,
+                "node \(core.id) counts its own log up to \(own.match) while its disk ends at \(view.durable.last)")
+        }
+    }
+
+    // MARK: Limits
+
+    func checkLimits(_ core: RaftCore, _ view: NodeView, _ settings: RaftSettings) throws(InvariantViolation) {
+        while let first = view.unappliedBatches.first, first.last <= core.applied { view.unappliedBatches.removeFirst() }
+        guard core.role == .leader else { return }
+        for node in core.configuration.members where node != core.id {
+            guard let progress = core.progress(of: node) else { continue }
+            guard progress.inflights.count <= settings.inflightCountMax else {
+                throw InvariantViolation(
+                    .limitsHold,
+                    "node \(core.id) has \(progress.inflights.count) messages on their way to node \(node), at most "
+                        + "\(settings.inflightCountMax) may be")
+            }
+        }
+        // A single proposal may pass the limit on an idle system.
+        guard core.uncommittedBytes <= settings.uncommittedByteCountMax + settings.proposalByteCountMax else {
+            throw InvariantViolation(
+                .limitsHold,
+                "node \(core.id) has \(core.uncommittedBytes) uncommitted bytes, at most \(settings.uncommittedByteCountMax) may be"
+            )
+        }
+    }
+}

@@ -1,0 +1,101 @@
+import KeyValueStore
+import Metadata
+import Raft
+import Replication
+
+/// What the committed log leads to: each entry applied alone, once, by a state machine that never crashes. What nodes and clients see is
+/// compared with it, so that one replay judges operations over several keys as well.
+struct ReferenceReplica {
+    /// What an operation did where it took effect.
+    struct Effect {
+        var index: LogIndex
+        var outcome: MetadataOutcome
+    }
+
+    struct OperationKey: Hashable {
+        var session: SessionID
+        var serial: Serial
+    }
+
+    let genesis: Genesis
+    var genesisMark: SnapshotMark { genesis.mark }
+    private let store: InMemoryStore
+    private var machine: ReplicatedStateMachine
+    private var digests: [StateDigest]
+    /// The effects of operations, by their place in the log.
+    private var effects: [LogIndex: Effect] = [:]
+    private var places: [OperationKey: LogIndex] = [:]
+    /// The operations of clients that took effect, by the number that each carries.
+    private(set) var effectOfOperation: [UInt64: Effect] = [:]
+
+    init(genesis: Genesis) throws(InvariantViolation) {
+        self.genesis = genesis
+        store = InMemoryStore(families: KeySchema.families)
+        do {
+            machine = try ReplicatedStateMachine(loading: store.makeSnapshot())
+            let transaction = store.makeTransaction()
+            machine.found(genesis, in: transaction)
+            try store.commit(transaction, durability: .synced)
+        } catch { throw InvariantViolation(.noInternalError, "the genesis cannot be made: \(error)") }
+        digests = [machine.digest]
+    }
+
+    func digest(at index: LogIndex) -> StateDigest? {
+        let place = index - genesisMark.index
+        return digests.indices.contains(place) ? digests[place] : nil
+    }
+
+    func effect(at index: LogIndex) -> Effect? { effects[index] }
+
+    var state: ReplicatedState { machine.state }
+    var snapshot: InMemorySnapshot { store.makeSnapshot() }
+
+    mutating func apply(_ entry: Entry) throws(InvariantViolation) {
+        let report: ApplyReport
+        do {
+            let transaction = store.makeTransaction()
+            report = try machine.apply([entry], in: transaction)
+            try store.commit(transaction, durability: .synced)
+        } catch { throw InvariantViolation(.noInternalError, "the committed entry \(entry.index) cannot be applied: \(error)") }
+        digests.append(machine.digest)
+        for operation in report.operations {
+            guard case .applied(let outcome) = operation.result else { continue }
+            try note(operation, outcome, entry)
+        }
+    }
+
+    private mutating func note(
+        _ operation: AppliedOperation, _ outcome: MetadataOutcome, _ entry: Entry
+    ) throws(InvariantViolation) {
+        let key = OperationKey(session: operation.session, serial: operation.serial)
+        if let earlier = places[key] {
+            throw InvariantViolation(
+                .oneEffectPerOperation,
+                "operation \(operation.serial.rawValue) of a session of node \(operation.session.node) takes effect at "
+                    + "\(operation.index), and did at \(earlier)")
+        }
+        places[key] = operation.index
+        let effect = Effect(index: operation.index, outcome: outcome)
+        effects[operation.index] = effect
+        guard let number = Self.operationNumber(entry) else { return }
+        if let earlier = effectOfOperation[number] {
+            throw InvariantViolation(
+                .oneEffectPerOperation, "operation \(number) takes effect at \(operation.index), and did at \(earlier.index)")
+        }
+        effectOfOperation[number] = effect
+    }
+
+    /// The number of the client operation that an entry carries.
+    static func operationNumber(_ entry: Entry) -> UInt64? {
+        guard entry.type == .normal, !entry.payload.isEmpty, let command = try? Command(decoding: entry.payload),
+            case .operation(let operation) = command
+        else { return nil }
+        return operationNumber(operation.operation)
+    }
+
+    /// An operation's id lies behind its layout version and type.
+    static func operationNumber(_ operation: [UInt8]) -> UInt64? {
+        guard operation.count >= MetadataOperation.headerByteCount else { return nil }
+        return operation.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: 2, as: UInt64.self)) }
+    }
+}

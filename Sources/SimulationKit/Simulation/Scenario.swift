@@ -1,0 +1,58 @@
+/// A mix of trouble under a name.
+package struct Scenario: Sendable {
+    package var name: String
+    package var summary: String
+    /// What a seed may draw from.
+    package var faults: FaultClasses
+    /// All of it in every run, instead of a choice that the seed makes.
+    package var usesAll = false
+    package var nodeCounts: ClosedRange<Int> = 1...7
+
+    package static let all: [Scenario] = [
+        Scenario(name: "default", summary: "anything, a different mix for each seed", faults: .everything),
+        Scenario(name: "no-faults", summary: "a healthy cluster", faults: [], usesAll: true),
+        Scenario(
+            name: "network", summary: "messages are lost, repeated, late and out of order",
+            faults: [.loss, .duplication, .reordering, .lateness, .resets, .oneWayLoss, .partitions], nodeCounts: 2...7),
+        Scenario(
+            name: "partitions", summary: "the network falls apart in all ways",
+            faults: [.partitions, .oneWayLoss, .resets, .lateness], usesAll: true, nodeCounts: 3...7),
+        Scenario(
+            name: "crashes", summary: "processes and machines stop at any instant",
+            faults: [.kills, .powerLoss, .stopsInsideIO, .crashStorms, .pauses, .changedSettings], usesAll: true),
+        Scenario(
+            name: "disk", summary: "disks fail, fill up, stall and rot",
+            faults: [.diskErrors, .fullDisks, .diskStalls, .damage, .damagedSnapshots, .powerLoss, .stopsInsideIO],
+            usesAll: true, nodeCounts: 3...5),
+        Scenario(
+            name: "membership", summary: "members come and go while nodes crash and disks are wiped",
+            faults: [.membership, .transfers, .kills, .powerLoss, .wipedDisks, .partitions, .loss], usesAll: true,
+            nodeCounts: 3...5),
+        Scenario(
+            name: "snapshots", summary: "followers fall behind and are brought up by snapshots",
+            faults: [.forcedSnapshots, .partitions, .kills, .powerLoss, .damagedSnapshots, .loss, .reordering], usesAll: true,
+            nodeCounts: 3...5),
+        Scenario(
+            name: "clocks", summary: "clocks drift, jump and stand still",
+            faults: [.drift, .clockSteps, .clockFreezes, .pauses],
+            usesAll: true, nodeCounts: 3...5),
+        Scenario(
+            name: "elections", summary: "leaders change all the time",
+            faults: [.transfers, .kills, .resets, .oneWayLoss, .partitions, .lateness, .pauses, .reordering], usesAll: true,
+            nodeCounts: 3...7),
+    ]
+
+    package static let standard = all[0]
+
+    package init(
+        name: String, summary: String, faults: FaultClasses, usesAll: Bool = false, nodeCounts: ClosedRange<Int> = 1...7
+    ) {
+        self.name = name
+        self.summary = summary
+        self.faults = faults
+        self.usesAll = usesAll
+        self.nodeCounts = nodeCounts
+    }
+
+    package static func named(_ name: String) -> Scenario? { all.first { $0.name == name } }
+}
