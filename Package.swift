@@ -136,6 +136,11 @@ let package = Package(
             ],
             path: "Benchmarks/s3-load"
         ),
+        .executableTarget(
+            name: "raft-core",
+            dependencies: ["Raft", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Benchmarks/raft-core"
+        ),
 
         // Suites that several targets share.
         .target(name: "KeyValueStoreTestKit", dependencies: ["KeyValueStore"], path: "Tests/KeyValueStoreTestKit"),

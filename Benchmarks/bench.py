@@ -104,6 +104,22 @@ class Bench:
             server.stop()
             shutil.rmtree(data, ignore_errors=True)
 
+    # Consensus.
+
+    def raft(self):
+        say("== Raft: the core alone, three nodes in one thread")
+        for inflight, target in ((64, 300_000), (1024, 1_000_000)):
+            rates = []
+            for _ in range(self.rounds):
+                output = subprocess.run(
+                    [str(BINARIES / "raft-core"), "--inflight", str(inflight), "--seconds", str(self.seconds)],
+                    check=True, stdout=subprocess.PIPE, text=True,
+                ).stdout
+                rates.append(float(dict(word.split("=") for word in output.split())["entries_per_second"]))
+            self.figures.add(
+                f"Raft core: {inflight} in flight", statistics.median(rates), "entries/s", target, at_least=True
+            )
+
     # GET and HEAD.
 
     def get(self):
@@ -272,6 +288,8 @@ class Bench:
 
     def run(self, part):
         self.directory.mkdir(parents=True, exist_ok=True)
+        if part in ("raft", "all"):
+            self.raft()
         if part in ("get", "all"):
             self.get()
         if part in ("put", "all"):
@@ -288,7 +306,7 @@ class Bench:
 
 def main():
     parser = argparse.ArgumentParser(prog="script/bench")
-    parser.add_argument("part", nargs="?", default="all", choices=["all", "get", "put", "list", "memory"])
+    parser.add_argument("part", nargs="?", default="all", choices=["all", "raft", "get", "put", "list", "memory"])
     parser.add_argument("--objects", type=int)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--directory", default=str(ROOT / ".build" / "bench"))

@@ -47,8 +47,9 @@ private struct MemoryCluster {
         let mark = SnapshotMark(index: LogIndex(1), term: Term(1), configuration: stored.baseConfiguration)
         inboxes = Array(repeating: [], count: nodeCount)
         for voter in voters {
-            cores.append(
-                try RaftCore(id: voter, settings: RaftSettings(), stored: stored, snapshot: mark, start: 1, seed: voter.rawValue))
+            let core = try RaftCore(
+                id: voter, settings: RaftSettings(), stored: stored, snapshot: mark, start: 1, seed: voter.rawValue)
+            cores.append(core)
         }
         cores[0].campaign()
         while cores[0].role != .leader { try round() }

@@ -8,8 +8,9 @@ extension RaftCore {
         try validate(message)
         // A leader that counts this node in again knows better than who said that it was removed.
         if message.isFromLeader, message.term >= term { isRemoved = false }
-        if let removal = removedMembers.first(where: { $0.node == message.from }), !isReturning(message.from) {
-            if case .removed = message.body { return }
+        if case .vote = message.body, let removal = removedMembers.first(where: { $0.node == message.from }),
+            !isReturning(message.from)
+        {
             ready.messages.append(Message(from: id, to: message.from, term: term, .removed(since: removal.since)))
             return
         }

