@@ -1,4 +1,4 @@
-import Raft
+package import Raft
 
 /// A scripted cluster of cores with logs in memory. Nothing happens by itself: commands let time pass, deliver messages, and run
 /// the threads of the nodes. docs/transcripts.md has the list.
@@ -9,7 +9,13 @@ package struct ClusterTranscript: TranscriptEnvironment {
     var parcels: [Parcel] = []
     var output = TranscriptOutput()
 
-    package init() {}
+    /// Bugs that all nodes have.
+    let mutations: RaftMutations
+
+    /// - Parameter mutations: bugs to be found, for tests that show that a transcript would find them.
+    package init(mutations: RaftMutations = []) {
+        self.mutations = mutations
+    }
 
     package mutating func run(_ command: TranscriptCommand) throws(TranscriptError) -> String {
         switch command.name {

@@ -9,7 +9,8 @@ extension ClusterTranscript {
         try command.expect(words: 1...1, of: "count", keys: TranscriptNodeOptions.keys)
         let count = try command.number(word: 0, of: "count")
         guard count + UInt64(nodes.count) <= Self.nodeCountMax else { throw command.mistake("\(count) nodes are too many") }
-        let options = try TranscriptNodeOptions(command)
+        var options = try TranscriptNodeOptions(command)
+        options.settings.mutations.formUnion(mutations)
         let begins = ["voters", "learners", "index", "content"].contains(where: command.has)
         guard !begins || options.image.mark.index.rawValue > 1 else {
             output.failure("index must be specified as > 1 due to bootstrap")
@@ -24,6 +25,12 @@ extension ClusterTranscript {
 
     mutating func restart(_ command: TranscriptCommand) throws(TranscriptError) {
         let position = try onlyNode(command)
+        let (applied, last) = (nodes[position].image.mark.index, nodes[position].log.lastIndex)
+        guard applied <= last else {
+            output.failure(
+                "node \(nodes[position].id) cannot start: its state contains \(applied), and its log ends at \(last)")
+            return
+        }
         do {
             try nodes[position].restart()
         } catch { throw command.mistake("\(error)") }
