@@ -116,12 +116,18 @@ struct BytesReader {
         return NodeID(node)
     }
 
-    mutating func readTerm() throws(DecodingFault) -> Term { Term(try readUInt64()) }
+    /// No term or index comes near this: so that what is added to one cannot overflow.
+    private static let positionMax: UInt64 = 1 << 62
 
-    /// The last 2^32 places of the log are never reached: so that adding to an index cannot overflow.
+    mutating func readTerm() throws(DecodingFault) -> Term {
+        let term = try readUInt64()
+        guard term <= Self.positionMax else { throw .invalid(field: "term") }
+        return Term(term)
+    }
+
     mutating func readIndex(_ field: String) throws(DecodingFault) -> LogIndex {
         let index = try readUInt64()
-        guard index <= UInt64(Int64.max) - 1 << 32 else { throw .invalid(field: field) }
+        guard index <= Self.positionMax else { throw .invalid(field: field) }
         return LogIndex(index)
     }
 
