@@ -2,16 +2,14 @@ import Raft
 import Replication
 
 extension InvariantChecker {
-    /// A node that belonged to no cluster begins with its genesis, or with another state that it was given.
+    /// A node that belonged to no cluster begins to write its genesis; its core goes on from there when it is durable.
     func founding(_ genesis: Genesis, on node: NodeID) throws(InvariantViolation) {
         guard genesis == reference.genesis else {
             throw InvariantViolation(
                 .committedNeverChanges,
                 "node \(node) founds the cluster \(genesis.cluster), others \(reference.genesis.cluster)")
         }
-        let view = view(node)
-        try restart(view, at: genesis.mark)
-        view.pending.append(
+        view(node).pending.append(
             .append(
                 LogAppend(
                     token: 0, snapshot: genesis.mark, hardState: HardState(term: genesis.mark.term, vote: nil, commit: .zero),
