@@ -17,10 +17,11 @@ extension InvariantChecker {
     }
 
     /// A core hands a write to its log.
-    mutating func appending(_ append: LogAppend, by node: NodeID, role: Role, term: Term) throws(InvariantViolation) {
-        let view = view(node)
+    mutating func appending(_ append: LogAppend, by core: RaftCore) throws(InvariantViolation) {
+        let view = view(core.id)
+        while let first = view.unappliedChanges.first, first <= core.applied { view.unappliedChanges.removeFirst() }
         if let mark = append.snapshot { try restart(view, at: mark) }
-        try take(append.entries, view, role, term)
+        try take(append.entries, view, core.role, core.term)
         view.pending.append(.append(append))
     }
 
@@ -173,7 +174,6 @@ extension InvariantChecker {
     // MARK: Membership
 
     func checkConfiguration(_ core: RaftCore, _ view: NodeView) throws(InvariantViolation) {
-        while let first = view.unappliedChanges.first, first <= core.applied { view.unappliedChanges.removeFirst() }
         guard core.configuration != view.configuration || core.applied != view.applied else { return }
         view.configuration = core.configuration
         guard core.applied >= committed.image.base else { return }
