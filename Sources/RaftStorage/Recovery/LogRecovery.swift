@@ -234,8 +234,23 @@ struct LogRecovery {
 
     /// What a killed process wrote may be in the system's cache only: nobody may build on it before it is durable. Segments before the
     /// last were synchronized when the next one was begun.
-    private func makeDurable(_ segment: Segment?) throws(FileSystemError) {
-        try segment?.reader.synchronize()
+    ///
+    /// After a synchronization that failed the cache may hold what it believes to be on the disk and is not (Linux forgets such pages), so
+    /// that another synchronization proves nothing: what no batch says to be durable is written once more. The bytes are the same, so
+    /// that a crash meanwhile changes nothing. Direct writes never were in the cache.
+    private mutating func makeDurable(_ segment: Segment?) throws(FileSystemError) {
+        guard let segment else { return }
+        if !segment.isDirect { try rewriteTail(of: segment) }
+        try segment.reader.synchronize()
+    }
+
+    private mutating func rewriteTail(of segment: Segment) throws(FileSystemError) {
+        let bytes = try read(segment.reader, byteCount: segment.end)
+        let stated = scan(bytes, segment.number, UInt64(segment.byteCount), segment.path).evidence(from: 0).synchronizedEnd
+        let start = stated.segment == segment.number ? min(Int(clamping: stated.offset), bytes.count) : 0
+        if start < bytes.count {
+            try segment.reader.write(UnsafeRawBufferPointer(rebasing: bytes[start...]), at: UInt64(start))
+        }
     }
 
     // MARK: The log that comes of it

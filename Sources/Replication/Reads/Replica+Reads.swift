@@ -19,8 +19,8 @@ extension Replica {
         case .eventual:
             finish(WaitingReads.Read(request: request, deadline: request.deadline), at: .zero)
         case .boundedStaleness(let bound):
-            if isFresh(within: bound) {
-                serve(request)
+            if isFresh(within: bound), request.minimumIndex <= applied {
+                finish(WaitingReads.Read(request: request, deadline: request.deadline), at: .zero)
                 refreshIfAgeing(bound)
                 return
             }
@@ -84,10 +84,6 @@ extension Replica {
         }
     }
 
-    private mutating func serve(_ request: ReadRequest) {
-        finish(WaitingReads.Read(request: request, deadline: request.deadline), at: .zero)
-    }
-
     private func isFresh(within bound: UInt64) -> Bool {
         reads.freshness.ageMilliseconds(at: now).map { $0 <= bound } ?? false
     }
@@ -97,7 +93,10 @@ extension Replica {
         let waiting = reads.bounded
         reads.bounded = []
         for read in waiting {
-            guard case .boundedStaleness(let bound) = read.request.consistency, isFresh(within: bound) else {
+            // Not before its minimum index is applied: by then the state may be too old again.
+            guard case .boundedStaleness(let bound) = read.request.consistency, isFresh(within: bound),
+                read.request.minimumIndex <= applied
+            else {
                 reads.bounded.append(read)
                 continue
             }
@@ -132,6 +131,7 @@ extension Replica {
     private func failure(_ read: WaitingReads.Read, wasConfirmed: Bool) -> ReadFailure {
         if wasConfirmed { return .behind(applied: applied) }
         switch read.request.consistency {
+        case .boundedStaleness where read.request.minimumIndex > applied: return .behind(applied: applied)
         case .boundedStaleness: return .tooStale(ageMilliseconds: reads.freshness.ageMilliseconds(at: now))
         case .linearizable, .eventual: return .timedOut
         }

@@ -72,11 +72,19 @@ struct SnapshotTransfers: Sendable {
             allowance = .max
             return
         }
+        let second: UInt64 = 1_000_000_000
         // No more than one second gives, or the largest chunk, so that a pause is not made up for by a flood.
-        let elapsed = refilledAt.map { min(1_000_000_000, now.nanoseconds - $0.nanoseconds) } ?? 0
+        let start = max(refilledAt?.nanoseconds ?? 0, now.nanoseconds - min(now.nanoseconds, second))
+        let (high, low) = bytesPerSecond.multipliedFullWidth(by: now.nanoseconds - start)
+        let earned = second.dividingFullWidth((high, low)).quotient
+        // The time that has not earned a whole byte counts the next time.
+        guard earned > 0 else {
+            refilledAt = ClockReading(nanoseconds: start)
+            return
+        }
         refilledAt = now
         let limit = max(bytesPerSecond, UInt64(SnapshotChunk.byteCountMax))
-        allowance = min(limit, min(allowance, limit) + bytesPerSecond / 1_000_000 * (elapsed / 1000))
+        allowance = min(limit, min(allowance, limit) + min(earned, limit))
     }
 
     /// A chunk that may be sent now; the transfers take turns.

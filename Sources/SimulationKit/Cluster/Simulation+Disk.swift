@@ -158,7 +158,8 @@ extension Simulation {
             node.installedIndex = genesis.index
             let mark = LogBatch(
                 snapshot: .installation(genesis.mark), hardState: HardState(term: genesis.mark.term, vote: nil, commit: .zero))
-            guard try makeDurable(mark, node, process) else { return }
+            do throws(LogError) { try putDurably(mark, process.log) } catch { return try logFailed(error, node) }
+            if let checker { checker.founded(node.id, process.log.contents.hardState, try checker.image(restartedAt: genesis.mark)) }
             finishReplacing(node, process)
             try feed(.founded(genesis), to: node)
         case .append, .compact: preconditionFailure("only these two replace the state")
@@ -176,17 +177,19 @@ extension Simulation {
     private func makeDurable(
         _ batch: LogBatch, _ node: SimulatedNode, _ process: NodeProcess
     ) throws(InvariantViolation) -> Bool {
-        do throws(LogError) {
-            try process.log.append(batch)
-            checker?.writing(node.id, count: 1)
-            try process.log.write()
-            try process.log.synchronize()
-        } catch {
+        checker?.writing(node.id, count: 1)
+        do throws(LogError) { try putDurably(batch, process.log) } catch {
             try logFailed(error, node)
             return false
         }
         try checker?.synchronized(node.id)
         return true
+    }
+
+    func putDurably(_ batch: LogBatch, _ log: SegmentedLog) throws(LogError) {
+        try log.append(batch)
+        try log.write()
+        try log.synchronize()
     }
 
     private func results(_ node: SimulatedNode, _ process: NodeProcess) throws(InvariantViolation) -> [SessionResult] {

@@ -31,7 +31,7 @@ extension Simulation {
         for effect in effects {
             switch effect {
             case .append(let append), .install(_, let append):
-                try checker?.appending(append, by: node.id, role: core.role, term: core.term)
+                try checker?.appending(append, by: core)
             case .compact(let mark, _):
                 checker?.compacting(mark, by: node.id)
             case .found(let genesis):

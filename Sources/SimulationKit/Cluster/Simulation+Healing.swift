@@ -93,7 +93,8 @@ extension Simulation {
         for node in healthyMembers {
             guard let process = node.process else { return "node \(node.number) is down" }
             guard process.replica.core.commit == core.commit else {
-                return "node \(node.number) has committed \(process.replica.core.commit) of \(core.commit)"
+                return "node \(node.number) has committed \(process.replica.core.commit) of \(core.commit), and the leader "
+                    + Self.text(core.progress(of: node.id), core)
             }
             guard process.replica.core.applied == core.commit, process.machine.appliedIndex == core.commit else {
                 return "node \(node.number) has applied \(process.machine.appliedIndex) of \(core.commit)"
@@ -101,6 +102,12 @@ extension Simulation {
             guard process.replica.core.leader == leader.id else { return "node \(node.number) follows another leader" }
         }
         return nil
+    }
+
+    private static func text(_ progress: Progress?, _ core: RaftCore) -> String {
+        guard let progress else { return "does not know it" }
+        return "has it in \(progress.state), match \(progress.match), next \(progress.next), log from \(core.baseIndex.next) on, snapshot "
+            + (core.snapshot.map { "\($0.index)" } ?? "none")
     }
 
     // MARK: Calm

@@ -158,9 +158,7 @@ extension Simulation {
     private func restart(_ log: SegmentedLog, behind mark: SnapshotMark, _ state: HardState) throws(LogError) {
         let term = max(state.term, mark.term)
         let hardState = HardState(term: term, vote: term == state.term ? state.vote : nil, commit: state.commit)
-        try log.append(LogBatch(snapshot: .installation(mark), hardState: hardState))
-        try log.write()
-        try log.synchronize()
+        try putDurably(LogBatch(snapshot: .installation(mark), hardState: hardState), log)
     }
 
     private func launch(

@@ -2,16 +2,14 @@ import Raft
 import Replication
 
 extension InvariantChecker {
-    /// A node that belonged to no cluster begins with its genesis, or with another state that it was given.
+    /// A node that belonged to no cluster begins to write its genesis; its core goes on from there when it is durable.
     func founding(_ genesis: Genesis, on node: NodeID) throws(InvariantViolation) {
         guard genesis == reference.genesis else {
             throw InvariantViolation(
                 .committedNeverChanges,
                 "node \(node) founds the cluster \(genesis.cluster), others \(reference.genesis.cluster)")
         }
-        let view = view(node)
-        try restart(view, at: genesis.mark)
-        view.pending.append(
+        view(node).pending.append(
             .append(
                 LogAppend(
                     token: 0, snapshot: genesis.mark, hardState: HardState(term: genesis.mark.term, vote: nil, commit: .zero),
@@ -19,10 +17,11 @@ extension InvariantChecker {
     }
 
     /// A core hands a write to its log.
-    mutating func appending(_ append: LogAppend, by node: NodeID, role: Role, term: Term) throws(InvariantViolation) {
-        let view = view(node)
+    mutating func appending(_ append: LogAppend, by core: RaftCore) throws(InvariantViolation) {
+        let view = view(core.id)
+        while let first = view.unappliedChanges.first, first <= core.applied { view.unappliedChanges.removeFirst() }
         if let mark = append.snapshot { try restart(view, at: mark) }
-        try take(append.entries, view, role, term)
+        try take(append.entries, view, core.role, core.term)
         view.pending.append(.append(append))
     }
 
@@ -175,7 +174,6 @@ extension InvariantChecker {
     // MARK: Membership
 
     func checkConfiguration(_ core: RaftCore, _ view: NodeView) throws(InvariantViolation) {
-        while let first = view.unappliedChanges.first, first <= core.applied { view.unappliedChanges.removeFirst() }
         guard core.configuration != view.configuration || core.applied != view.applied else { return }
         view.configuration = core.configuration
         guard core.applied >= committed.image.base else { return }

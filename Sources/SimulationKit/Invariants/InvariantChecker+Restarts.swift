@@ -28,6 +28,12 @@ extension InvariantChecker {
         restore(view(node), state, log)
     }
 
+    /// The genesis is the state and the base of the log.
+    func founded(_ node: NodeID, _ state: HardState, _ log: LogImage) {
+        restore(view(node), state, log)
+        view(node).handedToApply = log.base
+    }
+
     private func restore(_ view: NodeView, _ state: HardState, _ log: LogImage) {
         view.memory = log
         view.durable = log
