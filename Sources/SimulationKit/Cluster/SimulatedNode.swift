@@ -60,7 +60,6 @@ final class SimulatedNode {
         installedIndex = nil
         hadLog = false
         isDamaged = false
-        isWiped = true
     }
 
     static let logDirectory = "/data/raft/log"

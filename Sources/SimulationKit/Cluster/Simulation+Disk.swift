@@ -159,7 +159,9 @@ extension Simulation {
             let mark = LogBatch(
                 snapshot: .installation(genesis.mark), hardState: HardState(term: genesis.mark.term, vote: nil, commit: .zero))
             do throws(LogError) { try putDurably(mark, process.log) } catch { return try logFailed(error, node) }
-            if let checker { checker.founded(node.id, process.log.contents.hardState, try checker.image(restartedAt: genesis.mark)) }
+            if let checker {
+                checker.founded(node.id, process.log.contents.hardState, try checker.image(restartedAt: genesis.mark))
+            }
             finishReplacing(node, process)
             try feed(.founded(genesis), to: node)
         case .append, .compact: preconditionFailure("only these two replace the state")

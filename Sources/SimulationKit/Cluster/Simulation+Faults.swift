@@ -102,8 +102,12 @@ extension Simulation {
     private func wipe(_ node: SimulatedNode) throws(InvariantViolation) {
         guard canLose(node) else { return }
         try stop(node, losing: .power, reason: "its disk is wiped")
+        // A disk that never was a member's is missed by nobody.
+        let identity = NodeIdentity(node.id, node.incarnation)
+        let wasMember = checker?.reference.state.members.contains { $0.identity == identity } ?? false
         node.resetDisk(incarnation: random.next() | 1)
-        checker?.wiped(node.id)
+        node.isWiped = node.isWiped || wasMember
+        checker?.wiped(node.id, wasMember: wasMember)
         scheduleRestart(node)
     }
 

@@ -42,7 +42,8 @@ extension Simulation {
             guard try runNext() else { break }
             guard now >= nextLook else { continue }
             nextLook = now + 20_000
-            guard let obstacle = obstacle else { return }
+            // A disk may turn out to be lost only now.
+            guard let obstacle = obstacle, hasHealthyQuorum else { return }
             if now > nextOperatorTurn {
                 nextOperatorTurn = now + 500_000
                 try operatorTurn()
@@ -70,7 +71,7 @@ extension Simulation {
     }
 
     /// The members that can be expected to be up to date.
-    private var healthyMembers: [SimulatedNode] {
+    var healthyMembers: [SimulatedNode] {
         guard let configuration = checker?.committed.configurations.last?.configuration else { return [] }
         return configuration.members.compactMap { id in
             node(id).flatMap { $0.standing == .serves && !$0.isWiped ? $0 : nil }
@@ -80,7 +81,10 @@ extension Simulation {
     /// What is still missing; nil: the cluster has converged.
     private var obstacle: String? {
         guard let checker else { return "nothing is founded" }
-        guard let leader = leader(), let core = leader.process?.replica.core else { return "nobody leads" }
+        guard let leader = leader(), let core = leader.process?.replica.core else {
+            let newest = checker.committed.configurations.last?.configuration ?? Configuration()
+            return "nobody leads; voters \(newest.voters) and \(newest.outgoingVoters), learners \(newest.learners)"
+        }
         if !workload.calls.isEmpty {
             let call = workload.calls.min { $0.key < $1.key }
             return "a call of client \(call?.value.client ?? 0) on node \(call?.value.node.node ?? 0) has no outcome"
@@ -106,7 +110,8 @@ extension Simulation {
 
     private static func text(_ progress: Progress?, _ core: RaftCore) -> String {
         guard let progress else { return "does not know it" }
-        return "has it in \(progress.state), match \(progress.match), next \(progress.next), log from \(core.baseIndex.next) on, snapshot "
+        return
+            "has it in \(progress.state), match \(progress.match), next \(progress.next), log from \(core.baseIndex.next) on, snapshot "
             + (core.snapshot.map { "\($0.index)" } ?? "none")
     }
 

@@ -40,6 +40,11 @@ extension Simulation {
     func changeMembers(_ random: inout SeededRandom) {
         guard let leader = leader(), let configuration = checker?.committed.configurations.last?.configuration else { return }
         let members = configuration.members
+        // Nobody takes healthy voters away while others are in danger.
+        let isInDanger = configuration.voters.contains { id in
+            node(id).map { $0.isDamaged || $0.isWiped || $0.standing != .serves } ?? true
+        }
+        guard !isInDanger else { return }
         let spare = nodes.filter { !members.contains($0.id) && $0.standing == .serves && !$0.isWiped && $0.isUp }
         switch random.next(below: 4) {
         case 0 where members.count < 7:

@@ -185,7 +185,10 @@ extension Simulation {
 
     /// The founders of a fresh cluster know each other; whoever comes later waits to be added.
     private func configuredNodes(for node: SimulatedNode) -> [ConfiguredNode] {
-        node.number <= settings.nodeCount ? nodes.prefix(settings.nodeCount).map { ConfiguredNode($0.id) } : []
+        let founders = nodes.prefix(settings.nodeCount)
+        // Where all disks are empty a cluster is founded, as it should be: no operator would start the last one so.
+        guard node.number <= settings.nodeCount, founders.contains(where: { !$0.isWiped }) else { return [] }
+        return founders.map { ConfiguredNode($0.id) }
     }
 
     private func failedToStart(_ error: LogError, _ node: SimulatedNode) throws(InvariantViolation) {

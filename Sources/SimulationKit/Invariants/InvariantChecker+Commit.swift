@@ -28,16 +28,15 @@ extension InvariantChecker {
             throw InvariantViolation(
                 .committedByDurableQuorum, "node \(core.id), no leader, commits \(core.commit), which no leader has committed")
         }
-        guard let digest = view.memory.digest(at: core.commit), let entry = view.memory.entry(at: core.commit) else {
-            throw InvariantViolation(.orderedPositions, "node \(core.id) commits \(core.commit), which its log does not hold")
-        }
-        guard entry.term == core.term else {
+        // Entries of earlier terms are committed by one of this term behind them; a change of members may keep that one waiting.
+        guard let held = view.memory.firstIndex(of: core.term, from: core.commit), let digest = view.memory.digest(at: held)
+        else {
             throw InvariantViolation(
                 .committedByDurableQuorum,
-                "node \(core.id) commits \(core.commit) of term \(entry.term) by counting in term \(core.term)")
+                "node \(core.id) commits \(core.commit) in term \(core.term), and there is no entry of that term from there on")
         }
         for half in [core.configuration.voters, core.configuration.outgoingVoters] where !half.isEmpty {
-            let holders = half.filter { holdsDurably($0, core.commit, digest) }
+            let holders = half.filter { holdsDurably($0, held, digest) }
             guard holders.count > half.count / 2 else {
                 throw InvariantViolation(
                     .committedByDurableQuorum,
@@ -49,7 +48,8 @@ extension InvariantChecker {
 
     private func holdsDurably(_ node: NodeID, _ index: LogIndex, _ digest: UInt64) -> Bool {
         guard Int(node.rawValue) <= views.count else { return false }
-        let durable = view(node).durable
+        // What a disk acknowledged before it was wiped counts, since it can never vote again; what another disk says does not.
+        let durable = view(node).former ?? view(node).durable
         return index < durable.base || durable.digest(at: index) == digest
     }
 

@@ -2,9 +2,17 @@ import Raft
 
 extension InvariantChecker {
     /// A node's disk is another one: nothing that the old one held or promised is asked of it.
-    mutating func wiped(_ node: NodeID) {
+    ///
+    /// - Parameter wasMember: the old one was a member's, so that the node's id is lost with it.
+    mutating func wiped(_ node: NodeID, wasMember: Bool) {
+        guard wasMember else {
+            views[Int(node.rawValue) - 1] = NodeView(node)
+            return
+        }
+        let former = view(node).former ?? view(node).durable
         views[Int(node.rawValue) - 1] = NodeView(node)
         view(node).isWiped = true
+        view(node).former = former
     }
 
     /// A node has lost its process.

@@ -29,6 +29,12 @@ struct LogImage {
         return entries[index - base - 1]
     }
 
+    /// The first entry of a term at or behind `index`.
+    func firstIndex(of term: Term, from index: LogIndex) -> LogIndex? {
+        guard index > base, index <= last else { return nil }
+        return entries[(index - base - 1)...].first { $0.term == term }?.index
+    }
+
     /// - Precondition: it follows the last one.
     mutating func append(_ entry: Entry) {
         precondition(entry.index == last.next, "an entry that does not follow")

@@ -6,6 +6,8 @@ final class NodeView {
     var isUp = false
     /// Its disk is another one than that which was a member.
     var isWiped = false
+    /// What that disk held, and had promised.
+    var former: LogImage?
 
     // As of the last look at the core.
     var term = Term.zero

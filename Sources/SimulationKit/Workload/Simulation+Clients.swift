@@ -22,7 +22,9 @@ extension Simulation {
 
     /// Mostly any node that is up, often the one that leads.
     private func drawNode() -> SimulatedNode? {
-        let candidates = nodes.filter { $0.isUp && $0.pausedUntil <= now && $0.cluster != nil }
+        // When all is well they know who is a member.
+        let known = isHealing ? healthyMembers : nodes
+        let candidates = known.filter { $0.isUp && $0.pausedUntil <= now && $0.cluster != nil }
         if workload.random.chance(1, in: 3), let leader = leader(), leader.pausedUntil <= now { return leader }
         return candidates.randomElement(using: &workload.random)
     }
