@@ -130,8 +130,14 @@ package enum MessageError: Error, Hashable, Sendable, CustomStringConvertible {
     case misaddressed(to: NodeID)
     /// From nobody, or from the receiver itself.
     case invalidSender(NodeID)
+    /// A term or an index that no cluster reaches, so that it could not be counted on from.
+    case outOfRange(UInt64)
+    /// Leaders have terms; the first is 1.
+    case leaderWithoutTerm(NodeID)
     /// Its entries have gaps, or terms that fall or exceed the message's.
     case malformedEntries(first: LogIndex)
+    /// It stands for no entry, or for one of a later term than its sender's.
+    case malformedSnapshot(index: LogIndex, term: Term)
     case invalidConfiguration(ConfigurationDefect)
     /// It acknowledges entries that were never sent, or commits what is not there.
     case beyondLog(index: LogIndex, last: LogIndex)
@@ -144,6 +150,9 @@ package enum MessageError: Error, Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .misaddressed(let node): "a message for node \(node) came here"
         case .invalidSender(let node): "a message names node \(node) as its sender"
+        case .outOfRange(let value): "a message counts to \(value), which no cluster reaches"
+        case .leaderWithoutTerm(let node): "node \(node) claims to lead without a term"
+        case .malformedSnapshot(let index, let term): "a snapshot stands for index \(index) of term \(term), which is no entry"
         case .malformedEntries(let first): "the entries of a message, from index \(first) on, are no part of a log"
         case .invalidConfiguration(let defect): "a snapshot's configuration is none: \(defect)"
         case .beyondLog(let index, let last): "a message is about index \(index), but the log ends at \(last)"

@@ -1,17 +1,16 @@
 /// The follower's side: entries, heartbeats and snapshots of the leader (Raft paper, sections 5.3 and 7).
 extension RaftCore {
-    /// Whoever sends these in this term is its leader. - Throws: `secondLeader`.
-    private mutating func follow(_ node: NodeID) throws(MessageError) {
-        guard role != .leader, leader == nil || leader == node else { throw .secondLeader(node, term: term) }
+    /// Whoever sends these in this term is its leader.
+    private mutating func follow(_ node: NodeID) {
+        precondition(role != .leader && (leader == nil || leader == node), "a second leader in one term")
         if role != .follower { becomeFollower(term: term, leader: node) }
         leader = node
         electionElapsed = 0
         fastCampaignCountdown = nil
     }
 
-    mutating func receiveAppend(_ request: AppendRequest, from node: NodeID) throws(MessageError) {
-        try checkAgreement(request)
-        try follow(node)
+    mutating func receiveAppend(_ request: AppendRequest, from node: NodeID) {
+        follow(node)
         // Late or repeated: all that is committed agrees, whatever comes from a leader.
         guard request.previousIndex >= log.commit else {
             send(.appendResponse(AppendResponse(index: log.commit)), to: node)
@@ -31,16 +30,6 @@ extension RaftCore {
         send(.appendResponse(AppendResponse(index: last)), to: node)
     }
 
-    /// No entry that is committed here may be another one there.
-    private func checkAgreement(_ request: AppendRequest) throws(MessageError) {
-        guard request.previousIndex < log.commit else { return }
-        for entry in request.entries where entry.index <= log.commit {
-            if let known = log.term(at: entry.index), known != entry.term {
-                throw .contradictsCommitted(index: entry.index, commit: log.commit)
-            }
-        }
-    }
-
     /// Takes entries that follow one that agrees: those that are there already stay, and only a conflict cuts.
     private mutating func take(_ entries: [Entry]) {
         guard let first = entries.first else { return }
@@ -57,12 +46,8 @@ extension RaftCore {
         writes.replaced(from: index)
     }
 
-    mutating func receiveHeartbeat(_ heartbeat: Heartbeat, from node: NodeID) throws(MessageError) {
-        let isUnverified = settings.mutations.contains(.commitsUnverified)
-        guard heartbeat.commit <= log.lastIndex || isUnverified else {
-            throw .beyondLog(index: heartbeat.commit, last: log.lastIndex)
-        }
-        try follow(node)
+    mutating func receiveHeartbeat(_ heartbeat: Heartbeat, from node: NodeID) {
+        follow(node)
         log.advanceCommit(to: min(heartbeat.commit, log.lastIndex))
         send(.heartbeatResponse(HeartbeatResponse(readPosition: heartbeat.readPosition)), to: node)
     }
@@ -70,8 +55,8 @@ extension RaftCore {
     // MARK: Snapshots
 
     /// The bytes of a snapshot are here and whole: the log restarts behind it, unless it holds all of it anyway.
-    mutating func receiveSnapshot(_ mark: SnapshotMark, from node: NodeID) throws(MessageError) {
-        try follow(node)
+    mutating func receiveSnapshot(_ mark: SnapshotMark, from node: NodeID) {
+        follow(node)
         let isStale = mark.index <= log.commit && !settings.mutations.contains(.installsStaleSnapshots)
         let isHeld = log.term(at: mark.index) == mark.term
         if isStale || isHeld || settings.mutations.contains(.keepsTailBehindSnapshot) && mark.index < log.lastIndex {

@@ -3,8 +3,6 @@ extension RaftCore {
     ///
     /// - Throws: `MessageError` for one that no correct node sends; nothing has changed then.
     package mutating func step(_ message: Message) throws(MessageError) {
-        guard message.to == id else { throw .misaddressed(to: message.to) }
-        guard message.from != id, message.from.rawValue != 0 else { throw .invalidSender(message.from) }
         try validate(message)
         // A leader that counts this node in again knows better than who said that it was removed.
         if message.isFromLeader, message.term >= term { isRemoved = false }
@@ -22,10 +20,12 @@ extension RaftCore {
         switch message.body {
         case .vote(let request): receiveVoteRequest(request, message)
         case .voteResponse(let response):
-            if role == .candidate || role == .preCandidate { receiveVote(from: message.from, response) }
-        case .append(let request): try receiveAppend(request, from: message.from)
-        case .heartbeat(let heartbeat): try receiveHeartbeat(heartbeat, from: message.from)
-        case .snapshot(let mark): try receiveSnapshot(mark, from: message.from)
+            // Rehearsals of an earlier campaign say nothing about this one's voters.
+            let isOfThisCampaign = !response.isPreVote || !response.isGranted || message.term == term.next
+            if isOfThisCampaign { receiveVote(from: message.from, response) }
+        case .append(let request): receiveAppend(request, from: message.from)
+        case .heartbeat(let heartbeat): receiveHeartbeat(heartbeat, from: message.from)
+        case .snapshot(let mark): receiveSnapshot(mark, from: message.from)
         case .appendResponse(let response):
             if role == .leader { receiveAppendResponse(response, from: message.from) }
         case .heartbeatResponse(let response):
@@ -79,29 +79,6 @@ extension RaftCore {
         case .vote(let request) where request.isPreVote:
             send(.voteResponse(VoteResponse(isPreVote: true, isGranted: false)), to: message.from)
         default: break
-        }
-    }
-
-    // MARK: Validity
-
-    private func validate(_ message: Message) throws(MessageError) {
-        switch message.body {
-        case .append(let request):
-            var last = (index: request.previousIndex, term: request.previousTerm)
-            for entry in request.entries {
-                guard entry.index == last.index.next, entry.term >= last.term, entry.term <= message.term else {
-                    throw .malformedEntries(first: request.previousIndex.next)
-                }
-                last = (entry.index, entry.term)
-            }
-        case .snapshot(let mark):
-            if let defect = mark.configuration.defect { throw .invalidConfiguration(defect) }
-        case .appendResponse(let response):
-            if role == .leader, message.term == term, response.rejection == nil, response.index > log.lastIndex {
-                throw .beyondLog(index: response.index, last: log.lastIndex)
-            }
-        case .heartbeat, .heartbeatResponse, .vote, .voteResponse, .timeoutNow, .readIndex, .readIndexResponse, .removed:
-            break
         }
     }
 }

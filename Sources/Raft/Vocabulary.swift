@@ -16,6 +16,8 @@ package struct Term: Hashable, Comparable, Sendable, CustomStringConvertible {
     package init(_ rawValue: UInt64) { self.rawValue = rawValue }
 
     package static let zero = Term(0)
+    /// A billion terms a second reach it in a century; a later one is an error, and arithmetic below it does not overflow.
+    package static let last = Term(1 << 62)
 
     package static func < (first: Term, second: Term) -> Bool { first.rawValue < second.rawValue }
 
@@ -31,6 +33,8 @@ package struct LogIndex: Hashable, Comparable, Sendable, CustomStringConvertible
     package init(_ rawValue: UInt64) { self.rawValue = rawValue }
 
     package static let zero = LogIndex(0)
+    /// A billion entries a second reach it in a century; a later one is an error, and arithmetic below it does not overflow.
+    package static let last = LogIndex(1 << 62)
 
     package static func < (first: LogIndex, second: LogIndex) -> Bool { first.rawValue < second.rawValue }
 
