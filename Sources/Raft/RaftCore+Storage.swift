@@ -187,8 +187,10 @@ extension RaftCore {
             guard let position = peerPosition(node) else { return }
             peers[position].awaitsFetch = false
             guard role == .leader else { return }
-            let isWanted = entries.first?.index == peers[position].next && log.term(at: fetch.first) == entries.first?.term
-            if isWanted, !peers[position].isPaused { sendEntries(entries, to: position) }
+            // The log may have been replaced since it was asked; if the last entry is still this log's, all before it are.
+            let isWanted = entries.first?.index == peers[position].next
+            let isOfThisLog = entries.last.map { log.term(at: $0.index) == $0.term } ?? false
+            if isWanted, isOfThisLog, !peers[position].isPaused { sendEntries(entries, to: position) }
             sendAppends(to: position)
         }
     }
