@@ -79,11 +79,18 @@ extension FileSystem {
         var prefix = ""
         for component in path.split(separator: "/") {
             prefix += "/" + component
+            var isThere = false
             do {
                 try makeDirectory(prefix)
-                try synchronizeDirectory(parent)
             } catch {
                 guard error.code == .exists, try status(prefix).isDirectory else { throw error }
+                isThere = true
+            }
+            // Also of one that is there: whoever made it may have come no further than that.
+            do {
+                try synchronizeDirectory(parent)
+            } catch {
+                guard isThere, error.code == .permission else { throw error }
             }
             parent = prefix
         }

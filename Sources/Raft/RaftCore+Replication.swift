@@ -204,9 +204,10 @@ extension RaftCore {
     // MARK: Heartbeats
 
     mutating func broadcastHeartbeat() {
+        let isUnverified = settings.mutations.contains(.commitsUnverified)
         for peer in peers where peer.node != id {
-            send(
-                .heartbeat(Heartbeat(commit: min(peer.match, log.commit), readPosition: reads.sentPosition)), to: peer.node)
+            let commit = isUnverified ? log.commit : min(peer.match, log.commit)
+            send(.heartbeat(Heartbeat(commit: commit, readPosition: reads.sentPosition)), to: peer.node)
         }
     }
 

@@ -17,6 +17,8 @@ package enum LogFormat {
     package static let recordAlignment = 8
     package static let nameDigitCount = 20
     package static let nameSuffix = ".log"
+    /// Behind the name of a segment that is being made.
+    package static let temporarySuffix = ".new"
     /// Two segments for a header and one block of records would be possible; below four blocks nothing sensible fits.
     package static let segmentByteCountMin = 4 * blockByteCount
     /// Offsets inside a segment are kept in 32 bits.

@@ -105,7 +105,10 @@ package struct ReservePlan: Sendable {
         case .reuse(let source):
             try fileSystem.rename(source, to: path)
         case .create:
-            try fill(try fileSystem.open(path, .createIfMissing))
+            // Under another name until it is durable: after a synchronization that failed the next start could not tell.
+            let temporary = path + LogFormat.temporarySuffix
+            try fill(try fileSystem.open(temporary, .createIfMissing))
+            try fileSystem.rename(temporary, to: path)
         }
         // Before anything is written into it: else a crash may take the name, and the segment with it.
         if !mutations.contains(.renamesWithoutDirectorySync) { try fileSystem.synchronizeDirectory(directory) }

@@ -104,7 +104,13 @@ struct LogRecovery {
         var facts: [SegmentFacts] = []
         for name in try fileSystem.list(directory).sorted() {
             guard let number = LogFormat.segmentNumber(name) else {
-                note(.foreignFile, name, 0)
+                let suffix = LogFormat.temporarySuffix
+                if name.hasSuffix(suffix), LogFormat.segmentNumber(String(name.dropLast(suffix.count))) != nil {
+                    note(.unfinishedReserve, name, 0)
+                    try fileSystem.unlink(path(name))
+                } else {
+                    note(.foreignFile, name, 0)
+                }
                 continue
             }
             let file = try fileSystem.open(path(name), .read)

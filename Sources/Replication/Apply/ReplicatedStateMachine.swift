@@ -107,6 +107,7 @@ package struct ReplicatedStateMachine {
             GenesisRecord(genesis: genesis).encode(), for: ReplicationKeys.genesis, replacing: nil, in: transaction)
         write(
             ClusterRecord(version: .first, configuration: genesis.configuration, members: genesis.members), in: transaction)
+        lastPosition = PositionRecord(index: appliedIndex, term: term)
         finishBatch(in: transaction)
     }
 

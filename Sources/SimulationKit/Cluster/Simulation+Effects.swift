@@ -66,14 +66,21 @@ extension Simulation {
         case .sendChunk(let id, let number, let receiver):
             schedule(.work(node.reference, .sendChunk(id, number: number, to: receiver)), after: diskDelay(node, 50...500))
         case .openReception(let offer): openReception(offer, node)
-        case .storeChunk(let id, let number, let bytes): storeChunk(id, number, bytes, node)
+        case .storeChunk(let id, let number, let bytes): try storeChunk(id, number, bytes, node)
         case .finishReception(let id): finishReception(id, node)
         case .abandonReception(let id): if node.reception?.offer.id == id { node.reception = nil }
         case .join(let cluster): node.cluster = cluster
         case .connect(let contacts): connect(contacts.map(\.node), node, process)
         case .standing(let standing):
             trace.note(.standing(standing), node: node.number, at: now)
-            if standing.role == .leader { statistics.leaderCount += 1 }
+            if standing.role == .leader {
+                statistics.leaderCount += 1
+                // Changes that follow on a change of leaders are the ones that went wrong elsewhere.
+                if settings.faults.contains(.membership), !isHealing, random.chance(1, in: 3) {
+                    var random = self.random.fork()
+                    changeMembers(&random)
+                }
+            }
         case .note(let note): try checkNote(note, node)
         case .stopped(let reason): try stopped(reason, node)
         }

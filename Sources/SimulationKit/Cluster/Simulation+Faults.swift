@@ -80,8 +80,16 @@ extension Simulation {
                 default: Link.outsideRing(numbers)
                 }
         }
+        // Now and then both ends see at once that the way is gone.
+        if random.chance(1, in: 2) { loseConnections(links) }
         network.cut(links)
         schedule(.mend(.links(links)), after: UInt64(random.pick([30_000, 200_000, 600_000]) + random.next(below: 100_000)))
+    }
+
+    private func loseConnections(_ links: [Link]) {
+        for link in links where nodes.indices.contains(link.from - 1) && nodes.indices.contains(link.to - 1) {
+            tellLost(nodes[link.from - 1], NodeID(UInt64(link.to)))
+        }
     }
 
     // MARK: Processes
@@ -100,7 +108,8 @@ extension Simulation {
 
     /// Another disk under the same id, where the others can do without it: what it promised is lost with it.
     private func wipe(_ node: SimulatedNode) throws(InvariantViolation) {
-        guard canLose(node) else { return }
+        // Before there is a cluster there is nothing to lose.
+        guard checker == nil || canLose(node) else { return }
         try stop(node, losing: .power, reason: "its disk is wiped")
         // A disk that never was a member's is missed by nobody.
         let identity = NodeIdentity(node.id, node.incarnation)

@@ -232,7 +232,10 @@ extension Simulation {
 
     func beginHistory(_ genesis: Genesis) throws(InvariantViolation) {
         self.genesis = genesis
-        checker = InvariantChecker(nodes: nodes.map(\.id), genesis: try ReferenceReplica(genesis: genesis))
+        checker = InvariantChecker(
+            nodes: nodes.map(\.id),
+            genesis: try ReferenceReplica(genesis: genesis, mutations: mutant?.replication ?? []),
+            promotionGapCountMax: Self.promotionGapCountMax)
     }
 
     /// A node founds the cluster: the first to do so says what it is.

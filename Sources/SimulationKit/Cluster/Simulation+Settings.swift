@@ -16,7 +16,7 @@ extension Simulation {
         settings.sessionSilenceMilliseconds = random.chance(1, in: 3) ? UInt64(random.next(in: 1_000...4_000)) : nil
         settings.membership.stepMilliseconds = 1_000
         settings.membership.catchUpMilliseconds = 3_000
-        settings.membership.gapCountMax = 20
+        settings.membership.gapCountMax = Self.promotionGapCountMax
         settings.snapshots = drawSnapshotSettings(&random)
         if self.settings.hasTinyLimits {
             settings.proposalCountMax = random.next(in: 2...8)
@@ -55,10 +55,10 @@ extension Simulation {
 
     private func drawSnapshotSettings(_ random: inout SeededRandom) -> SnapshotSettings {
         var snapshots = SnapshotSettings()
-        snapshots.entryCountMax = random.pick([30, 100, 400])
+        snapshots.entryCountMax = random.pick([8, 30, 100, 400])
         snapshots.byteCountMax = 1 << 20
         snapshots.intervalMilliseconds = random.chance(1, in: 2) ? 1_000 : nil
-        snapshots.spacingMilliseconds = 100
+        snapshots.spacingMilliseconds = UInt64(random.pick([10, 100]))
         snapshots.urgentByteCount = 2 << 20
         snapshots.keptByteCount = UInt64(random.pick([0, 1_000, 10_000]))
         snapshots.keptForFollowersByteCountMax = UInt64(random.pick([0, 10_000, 100_000]))
@@ -84,6 +84,7 @@ extension Simulation {
         return log
     }
 
+    static let promotionGapCountMax = 20
     /// Fits into the smallest segment.
     static let proposalByteCountMax = 2_048
 

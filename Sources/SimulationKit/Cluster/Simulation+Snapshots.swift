@@ -53,8 +53,14 @@ extension Simulation {
         answer(.receptionOpened(offer.id, chunkCount: count), node)
     }
 
-    func storeChunk(_ id: SnapshotID, _ number: UInt64, _ bytes: [UInt8], _ node: SimulatedNode) {
+    func storeChunk(
+        _ id: SnapshotID, _ number: UInt64, _ bytes: [UInt8], _ node: SimulatedNode
+    ) throws(InvariantViolation) {
         guard node.reception?.offer.id == id else { return }
+        guard bytes == SimulatedSnapshotBytes.chunk(number, of: id, byteCount: bytes.count) else {
+            throw InvariantViolation(
+                .snapshotsNeverGoBack, "node \(node.id) stores a chunk of another snapshot in that at \(id.index)")
+        }
         guard let count = node.reception?.chunks.count, UInt64(count) == number else {
             return answer(.receptionFailed(id, .storage(detail: "a chunk is missing before chunk \(number)")), node)
         }

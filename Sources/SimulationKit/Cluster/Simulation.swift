@@ -73,11 +73,18 @@ package final class Simulation {
     private func begin() throws(InvariantViolation) {
         for _ in 0..<settings.nodeCount { addNode() }
         if !settings.beginsEmpty { try found() }
-        for node in nodes { try start(node) }
+        for node in nodes {
+            // Who has to agree on a beginning is not there at the same time.
+            if settings.beginsEmpty {
+                schedule(.restart(node.number), after: UInt64(random.next(in: 0...400_000)))
+            } else {
+                try start(node)
+            }
+        }
         drawWeather()
         for client in workload.clients.indices { schedule(.client(client), after: UInt64(random.next(in: 1_000...100_000))) }
         if settings.faults != [] {
-            schedule(.fault, after: UInt64(random.next(in: 50_000...400_000)))
+            schedule(.fault, after: UInt64(random.next(in: 10_000...400_000)))
             schedule(.operatorTurn, after: UInt64(random.next(in: 100_000...500_000)))
         }
     }
@@ -130,7 +137,7 @@ package final class Simulation {
             end(node)
         case .client(let client):
             trace.beginEvent(5, node: 0, at: now)
-            try clientTurn(client)
+            clientTurn(client)
         case .operatorTurn:
             trace.beginEvent(6, node: 0, at: now)
             try operatorTurn()

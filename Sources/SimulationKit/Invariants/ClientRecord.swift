@@ -29,6 +29,9 @@ struct ClientRecord {
         throw InvariantViolation(.refusedNeverAppears, "operation \(number) was refused, and is committed at \(entry.index)")
     }
 
+    /// Whether somebody was told what came of it, or is gone.
+    func isAnswered(_ number: UInt64) -> Bool { answered.contains(number) }
+
     mutating func answer(_ number: UInt64) throws(InvariantViolation) {
         guard answered.insert(number).inserted else {
             throw InvariantViolation(.oneEffectPerOperation, "operation \(number) is answered twice")

@@ -18,7 +18,7 @@ extension InvariantChecker {
             }
             try committed.commit(entry, in: core.term)
             try clients.checkNotRefused(entry)
-            try reference.apply(entry)
+            try reference.apply(entry, clients: clients)
         }
     }
 

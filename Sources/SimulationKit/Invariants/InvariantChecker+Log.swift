@@ -83,7 +83,23 @@ extension InvariantChecker {
                         "node \(view.id) proposes a change of members at \(entry.index) before it has applied that at \(earlier)"
                     )
                 }
+                if role == .leader, entry.term == term { try checkPromotions(entry, view) }
                 view.unappliedChanges.append(entry.index)
+            }
+        }
+    }
+
+    /// A learner becomes a voter when it has caught up: else the next decision might have to wait for it.
+    private func checkPromotions(_ entry: Entry, _ view: NodeView) throws(InvariantViolation) {
+        guard let change = try? ConfigurationChange(decoding: entry.payload) else { return }
+        let configuration = committed.configuration(at: committed.last)
+        for step in change.steps where step.kind == .addVoter && !configuration.hasVoter(step.node) {
+            guard Int(step.node.rawValue) <= views.count else { continue }
+            let gap = committed.last - self.view(step.node).durable.last
+            guard gap <= promotionGapCountMax else {
+                throw InvariantViolation(
+                    .configurationsOverlap,
+                    "node \(view.id) makes node \(step.node) a voter that lacks \(gap) committed entries")
             }
         }
     }

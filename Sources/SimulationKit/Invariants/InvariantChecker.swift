@@ -22,6 +22,9 @@ struct InvariantChecker {
     /// By index: the digest that each term's entry there must have.
     var knownDigests: [[(term: Term, digest: UInt64)]] = []
 
+    /// A learner may lack so many entries, and no more, when it becomes a voter.
+    let promotionGapCountMax: Int
+
     /// What clients were told and asked.
     var clients = ClientRecord()
 
@@ -31,7 +34,8 @@ struct InvariantChecker {
         var term: Term
     }
 
-    init(nodes: [NodeID], genesis: ReferenceReplica) {
+    init(nodes: [NodeID], genesis: ReferenceReplica, promotionGapCountMax: Int) {
+        self.promotionGapCountMax = promotionGapCountMax
         views = nodes.map { NodeView($0) }
         reference = genesis
         committed = CommittedLog(genesis: genesis.genesisMark)

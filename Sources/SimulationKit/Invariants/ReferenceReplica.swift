@@ -28,11 +28,12 @@ struct ReferenceReplica {
     /// The operations of clients that took effect, by the number that each carries.
     private(set) var effectOfOperation: [UInt64: Effect] = [:]
 
-    init(genesis: Genesis) throws(InvariantViolation) {
+    /// - Parameter mutations: those of the nodes: a bug in the rules of applying is the same everywhere, and has to be found otherwise.
+    init(genesis: Genesis, mutations: ReplicationMutations) throws(InvariantViolation) {
         self.genesis = genesis
         store = InMemoryStore(families: KeySchema.families)
         do {
-            machine = try ReplicatedStateMachine(loading: store.makeSnapshot())
+            machine = try ReplicatedStateMachine(loading: store.makeSnapshot(), mutations: mutations)
             let transaction = store.makeTransaction()
             machine.found(genesis, in: transaction)
             try store.commit(transaction, durability: .synced)
@@ -50,7 +51,8 @@ struct ReferenceReplica {
     var state: ReplicatedState { machine.state }
     var snapshot: InMemorySnapshot { store.makeSnapshot() }
 
-    mutating func apply(_ entry: Entry) throws(InvariantViolation) {
+    /// - Parameter clients: who was told what; the results of others must not have been given up.
+    mutating func apply(_ entry: Entry, clients: ClientRecord) throws(InvariantViolation) {
         let report: ApplyReport
         do {
             let transaction = store.makeTransaction()
@@ -59,8 +61,16 @@ struct ReferenceReplica {
         } catch { throw InvariantViolation(.noInternalError, "the committed entry \(entry.index) cannot be applied: \(error)") }
         digests.append(machine.digest)
         for operation in report.operations {
-            guard case .applied(let outcome) = operation.result else { continue }
-            try note(operation, outcome, entry)
+            switch operation.result {
+            case .applied(let outcome): try note(operation, outcome, entry)
+            case .acknowledged:
+                guard let number = Self.operationNumber(entry), !clients.isAnswered(number) else { continue }
+                throw InvariantViolation(
+                    .oneEffectPerOperation,
+                    "operation \(number) comes again at \(entry.index), and its result is given up although nobody was told of it"
+                )
+            case .repeated, .sessionExpired, .beyondWindow: break
+            }
         }
     }
 

@@ -7,13 +7,13 @@ import Replication
 extension Simulation {
     // MARK: Calling
 
-    func clientTurn(_ client: Int) throws(InvariantViolation) {
+    func clientTurn(_ client: Int) {
         guard case .idle = workload.clients[client] else { return }
         guard !workload.isStopping else { return }
         guard let node = drawNode(), let action = workload.nextAction(of: client) else {
             return scheduleTurn(client, 20_000)
         }
-        if action.isRead { try read(action, client, node) } else { try write(action, client, node) }
+        if action.isRead { read(action, client, node) } else { write(action, client, node) }
     }
 
     private func scheduleTurn(_ client: Int, _ delayMax: Int) {
@@ -24,8 +24,8 @@ extension Simulation {
     private func drawNode() -> SimulatedNode? {
         // When all is well they know who is a member.
         let known = isHealing ? healthyMembers : nodes
-        let candidates = known.filter { $0.isUp && $0.pausedUntil <= now && $0.cluster != nil }
-        if workload.random.chance(1, in: 3), let leader = leader(), leader.pausedUntil <= now { return leader }
+        let candidates = known.filter { $0.isUp && $0.cluster != nil }
+        if workload.random.chance(1, in: 3), let leader = leader() { return leader }
         return candidates.randomElement(using: &workload.random)
     }
 
@@ -40,7 +40,7 @@ extension Simulation {
         node.clockReading(at: now).adding(milliseconds: UInt64(workload.random.pick([150, 500, 1_500])))
     }
 
-    private func write(_ action: Action, _ client: Int, _ node: SimulatedNode) throws(InvariantViolation) {
+    private func write(_ action: Action, _ client: Int, _ node: SimulatedNode) {
         workload.operationCount += 1
         let number = workload.operationCount
         guard let payload = action.payload(number: number) else { preconditionFailure("a read is no operation") }
@@ -56,13 +56,13 @@ extension Simulation {
                 client: client, node: node.reference, action: action, invoked: now,
                 committedAtCall: checker?.committed.last ?? .zero, level: level, number: number))
         trace.mix(number)
-        try feed(
+        request(
             .propose(
                 Proposal(token: token, operation: Array(buffer.readableBytesView), level: level, deadline: deadline(node))),
-            to: node)
+            node)
     }
 
-    private func read(_ action: Action, _ client: Int, _ node: SimulatedNode) throws(InvariantViolation) {
+    private func read(_ action: Action, _ client: Int, _ node: SimulatedNode) {
         let minimum: LogIndex = workload.random.chance(1, in: 8) ? checker?.clients.acknowledgedIndex ?? .zero : .zero
         var call = Workload.Call(
             client: client, node: node.reference, action: action, invoked: now,
@@ -73,7 +73,12 @@ extension Simulation {
         let request = ReadRequest(token: token, consistency: consistency, minimumIndex: minimum, deadline: deadline)
         call.read = request
         workload.calls[token.rawValue] = call
-        try feed(.read(request), to: node)
+        self.request(.read(request), node)
+    }
+
+    /// A request reaches its node a moment later; one that is paused finds it when it goes on.
+    private func request(_ event: ReplicaEvent, _ node: SimulatedNode) {
+        schedule(.work(node.reference, .replica(event)), after: UInt64(workload.random.next(in: 20...200)))
     }
 
     // MARK: Outcomes
@@ -110,6 +115,7 @@ extension Simulation {
         for token in lost {
             let call = try take(RequestToken(token))
             if !call.action.isRead {
+                try checker?.clients.answer(call.number)
                 statistics.unknownCount += 1
                 recordUnknown(call)
             }
