@@ -38,7 +38,7 @@ struct SimulationOptions: ParsableArguments {
     var listMutants = false
 
     func validate() throws {
-        let chosen = [seeds != nil, replay != nil, mutants, listScenarios, listMutants].count { $0 }
+        let chosen = [seeds != nil && !mutants, replay != nil, mutants, listScenarios, listMutants].count { $0 }
         guard chosen + (seed != nil && minutes == nil ? 1 : 0) <= 1 else {
             throw ValidationError("--seed, --seeds, --replay, --mutants and the lists exclude each other.")
         }
@@ -59,7 +59,7 @@ struct SimulationOptions: ParsableArguments {
         } else if listMutants {
             for mutant in Mutant.all { print(mutant.name) }
         } else if mutants {
-            try MutantRuns(events: events).run()
+            try MutantRuns(events: events, seedCountMax: seeds.map { $0.last } ?? Self.mutantSeedCountMax).run()
         } else if let replay {
             try runOne(try settings(in: replay))
         } else if let seed, minutes == nil {
@@ -73,6 +73,8 @@ struct SimulationOptions: ParsableArguments {
             throw CleanExit.helpRequest(RustFSSimulate.self)
         }
     }
+
+    private static let mutantSeedCountMax: UInt64 = 300
 
     // MARK: Runs
 
@@ -100,6 +102,7 @@ struct SimulationOptions: ParsableArguments {
     }
 
     private func runOne(_ settings: SimulationSettings) throws {
+        CrashNote.current(settings)
         let result = Simulation(settings).run()
         if !shrink { Self.describe(result) }
         try finish(result)
@@ -111,7 +114,9 @@ struct SimulationOptions: ParsableArguments {
         let end = minutes.map { clock.now + .seconds($0 * 60) }
         for seed in seeds {
             if let end, clock.now >= end { break }
-            let result = Simulation(settings(seed: seed)).run()
+            let settings = settings(seed: seed)
+            CrashNote.current(settings)
+            let result = Simulation(settings).run()
             progress.add(result)
             if result.violation != nil {
                 if !shrink { Self.describe(result) }
@@ -158,10 +163,14 @@ struct SimulationOptions: ParsableArguments {
     }
 
     /// The options that run these settings again.
-    private static func arguments(_ settings: SimulationSettings) -> String {
+    static func arguments(_ settings: SimulationSettings) -> String {
         var words = ["--seed \(settings.seed)", "--scenario \(settings.scenario)", "--events \(settings.eventCount)"]
         if let mutant = settings.mutant { words.append("--mutant \(mutant)") }
-        return words.joined(separator: " ")
+        guard let scenario = Scenario.named(settings.scenario) else { preconditionFailure("settings name a scenario") }
+        var drawn = SimulationSettings(seed: settings.seed, scenario: scenario, eventCount: settings.eventCount)
+        drawn.mutant = settings.mutant
+        // A run that was made smaller is told by its file only.
+        return drawn == settings ? words.joined(separator: " ") : "--replay FILE, where FILE has these lines:\n\(settings.text)"
     }
 
     static func padded(_ text: String, _ count: Int) -> String {

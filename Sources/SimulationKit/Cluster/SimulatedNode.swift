@@ -17,7 +17,10 @@ final class SimulatedNode {
     var reception: Reception?
     var incarnation: Incarnation
     var startCount: UInt64 = 0
+    /// The cluster that it belongs to.
     var cluster: ClusterID?
+    /// The cluster that its identity names, whatever else is there.
+    var joined: ClusterID?
     /// Where the state was founded or installed last; written with the state.
     var installedIndex: LogIndex?
     var hadLog = false
@@ -27,6 +30,7 @@ final class SimulatedNode {
     var isWiped = false
     /// Times of the disk are multiplied by it.
     var diskSlowness: UInt64 = 1
+    var applierSlowness: UInt64 = 1
 
     // The rest of the machine.
     var clock: NodeClock
@@ -57,6 +61,7 @@ final class SimulatedNode {
         self.incarnation = Incarnation(incarnation)
         startCount = 0
         cluster = nil
+        joined = nil
         installedIndex = nil
         hadLog = false
         isDamaged = false

@@ -160,6 +160,7 @@ extension Simulation {
             // The state first, here too.
             try write(genesis, node, &process.machine)
             node.installedIndex = genesis.index
+            try founding(genesis, node)
             let mark = LogBatch(
                 snapshot: .installation(genesis.mark), hardState: HardState(term: genesis.mark.term, vote: nil, commit: .zero))
             do throws(LogError) { try putDurably(mark, process.log) } catch { return try logFailed(error, node) }

@@ -34,8 +34,6 @@ extension Simulation {
                 try checker?.appending(append, by: core)
             case .compact(let mark, _):
                 checker?.compacting(mark, by: node.id)
-            case .found(let genesis):
-                try founding(genesis, node)
             default: break
             }
         }
@@ -69,7 +67,7 @@ extension Simulation {
         case .storeChunk(let id, let number, let bytes): try storeChunk(id, number, bytes, node)
         case .finishReception(let id): finishReception(id, node)
         case .abandonReception(let id): if node.reception?.offer.id == id { node.reception = nil }
-        case .join(let cluster): node.cluster = cluster
+        case .join(let cluster): (node.joined, node.cluster) = (cluster, cluster)
         case .connect(let contacts): connect(contacts.map(\.node), node, process)
         case .standing(let standing):
             trace.note(.standing(standing), node: node.number, at: now)
@@ -113,7 +111,7 @@ extension Simulation {
     func scheduleApply(_ node: SimulatedNode, _ process: NodeProcess) {
         guard !process.isApplying, !process.applyQueue.isEmpty else { return }
         process.isApplying = true
-        schedule(.work(node.reference, .apply), after: UInt64(diskRandom.next(in: 20...300)))
+        schedule(.work(node.reference, .apply), after: UInt64(diskRandom.next(in: 20...300)) * node.applierSlowness)
     }
 
     func apply(_ node: SimulatedNode, _ process: NodeProcess) throws(InvariantViolation) {

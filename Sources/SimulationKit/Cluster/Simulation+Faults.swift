@@ -73,6 +73,7 @@ extension Simulation {
                 }
         default:
             let numbers = nodes.map(\.number).shuffled(using: &random)
+            if random.chance(1, in: 3) { burst(on: node, count: random.next(in: 5...40)) }
             links =
                 switch random.next(below: 3) {
                 case 0: Link.between(Array(numbers.prefix(numbers.count / 2)), Array(numbers.dropFirst(numbers.count / 2)))
@@ -152,7 +153,8 @@ extension Simulation {
             fileSystem.setAvailableByteCount(UInt64(random.next(below: 40_000)))
             schedule(.mend(.diskSpace(node: node.number)), after: UInt64(random.next(in: 50_000...1_000_000)))
         case .diskStalls:
-            node.diskSlowness = UInt64(random.pick([20, 200, 2_000]))
+            let slowness = UInt64(random.pick([20, 200, 2_000]))
+            if random.chance(1, in: 3) { node.applierSlowness = slowness } else { node.diskSlowness = slowness }
             schedule(.mend(.diskSpeed(node: node.number)), after: UInt64(random.next(in: 50_000...1_500_000)))
         case .damage: damageLog(node, &random)
         default:
@@ -195,7 +197,9 @@ extension Simulation {
             network.mend(links)
             reconnectAll()
         case .clockRate(let number): restoreClock(nodes[number - 1])
-        case .diskSpeed(let number): nodes[number - 1].diskSlowness = 1
+        case .diskSpeed(let number):
+            nodes[number - 1].diskSlowness = 1
+            nodes[number - 1].applierSlowness = 1
         case .diskSpace(let number): nodes[number - 1].fileSystem.setAvailableByteCount(1 << 40)
         }
     }

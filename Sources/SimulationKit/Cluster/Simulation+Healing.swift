@@ -18,6 +18,7 @@ extension Simulation {
             node.fileSystem.disarm()
             node.fileSystem.setAvailableByteCount(1 << 40)
             node.diskSlowness = 1
+            node.applierSlowness = 1
             node.pausedUntil = 0
             restoreClock(node)
             if node.isUp {
@@ -28,6 +29,11 @@ extension Simulation {
         }
         reconnectAll()
         workload.isStopping = true
+        // Who has seen two disks under one id founds nothing before an operator starts it again.
+        for node in nodes where checker == nil && node.isUp {
+            try stop(node, losing: .kill, reason: "an operator starts it again")
+            schedule(.restart(node.number), after: 5_000)
+        }
         try converge()
         try checkCalm()
     }

@@ -28,6 +28,10 @@ extension Simulation {
         guard node.isUp else {
             let sender = nodes[delivery.from - 1]
             if sender.isUp { noteUnreachable(delivery.to, sender) }
+            // It may still arrive in the next life of its receiver.
+            if settings.faults.contains(.lateness), !isHealing, networkRandom.chance(1, in: 3) {
+                schedule(.deliver(delivery), after: UInt64(networkRandom.next(in: 20_000...500_000)))
+            }
             return
         }
         guard node.pausedUntil <= now else {

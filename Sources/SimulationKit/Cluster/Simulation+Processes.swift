@@ -168,7 +168,7 @@ extension Simulation {
         let start = ReplicaStart(
             identity: NodeIdentity(node.id, node.incarnation), start: node.startCount,
             stored: recovered.stored(applied: machine.appliedIndex), state: machine.state,
-            snapshot: node.snapshots.last?.description, configured: configuredNodes(for: node), joined: node.cluster,
+            snapshot: node.snapshots.last?.description, configured: configuredNodes(for: node), joined: node.joined,
             logByteCount: log.byteCount, seed: random.next())
         var replica: Replica
         do throws(ReplicaStartError) {
@@ -238,7 +238,7 @@ extension Simulation {
             promotionGapCountMax: Self.promotionGapCountMax)
     }
 
-    /// A node founds the cluster: the first to do so says what it is.
+    /// A node has made the genesis its state, durably: the first to do so says what it is.
     func founding(_ genesis: Genesis, _ node: SimulatedNode) throws(InvariantViolation) {
         if checker == nil { try beginHistory(genesis) }
         try checker?.founding(genesis, on: node.id)

@@ -7,6 +7,17 @@ package struct SimulationResult: Sendable {
     package var statistics: SimulationStatistics
     /// Of a failed run: the newest events of each node.
     package var lines: [String]
+
+    package init(
+        settings: SimulationSettings, digest: UInt64, violation: InvariantViolation?, statistics: SimulationStatistics,
+        lines: [String]
+    ) {
+        self.settings = settings
+        self.digest = digest
+        self.violation = violation
+        self.statistics = statistics
+        self.lines = lines
+    }
 }
 
 /// Figures of a run.

@@ -21,6 +21,8 @@ package struct Mutant: Sendable {
         if !raft.isDisjoint(with: [.keepsTailBehindSnapshot, .installsStaleSnapshots]) { return "snapshots" }
         if !replication.isDisjoint(with: [.promotesEarly, .ignoresIncarnations]) { return "membership" }
         if !replication.isDisjoint(with: [.mixesChunks]) { return "snapshots" }
+        if !replication.isDisjoint(with: [.foundsWithoutAgreement]) { return "formation" }
+        if !raft.isDisjoint(with: [.reusesReadPositions]) { return "elections" }
         return "default"
     }
 

@@ -65,7 +65,7 @@ package struct InvariantViolation: Error, Hashable, Sendable, CustomStringConver
     package var invariant: Invariant
     package var message: String
 
-    init(_ invariant: Invariant, _ message: String) {
+    package init(_ invariant: Invariant, _ message: String) {
         self.invariant = invariant
         self.message = message
     }

@@ -6,6 +6,8 @@ package struct Scenario: Sendable {
     package var faults: FaultClasses
     /// All of it in every run, instead of a choice that the seed makes.
     package var usesAll = false
+    /// Every run begins with empty nodes.
+    package var beginsEmpty = false
     package var nodeCounts: ClosedRange<Int> = 1...7
 
     package static let all: [Scenario] = [
@@ -30,8 +32,14 @@ package struct Scenario: Sendable {
             nodeCounts: 3...5),
         Scenario(
             name: "snapshots", summary: "followers fall behind and are brought up by snapshots",
-            faults: [.forcedSnapshots, .partitions, .kills, .powerLoss, .damagedSnapshots, .loss, .reordering], usesAll: true,
-            nodeCounts: 3...5),
+            faults: [
+                .forcedSnapshots, .partitions, .kills, .powerLoss, .damagedSnapshots, .loss, .reordering, .lateness, .duplication,
+            ],
+            usesAll: true, nodeCounts: 3...5),
+        Scenario(
+            name: "formation", summary: "empty nodes found a cluster while disks are wiped and the network falls apart",
+            faults: [.wipedDisks, .kills, .powerLoss, .loss, .reordering, .lateness, .partitions], usesAll: true,
+            beginsEmpty: true, nodeCounts: 2...5),
         Scenario(
             name: "clocks", summary: "clocks drift, jump and stand still",
             faults: [.drift, .clockSteps, .clockFreezes, .pauses],
@@ -45,12 +53,14 @@ package struct Scenario: Sendable {
     package static let standard = all[0]
 
     package init(
-        name: String, summary: String, faults: FaultClasses, usesAll: Bool = false, nodeCounts: ClosedRange<Int> = 1...7
+        name: String, summary: String, faults: FaultClasses, usesAll: Bool = false, beginsEmpty: Bool = false,
+        nodeCounts: ClosedRange<Int> = 1...7
     ) {
         self.name = name
         self.summary = summary
         self.faults = faults
         self.usesAll = usesAll
+        self.beginsEmpty = beginsEmpty
         self.nodeCounts = nodeCounts
     }
 

@@ -31,7 +31,7 @@ package struct SimulationSettings: Hashable, Sendable {
         nodeCount = min(max(usual, scenario.nodeCounts.lowerBound), scenario.nodeCounts.upperBound)
         clientCount = random.next(in: 2...8)
         hasTinyLimits = random.chance(1, in: 2)
-        beginsEmpty = random.chance(1, in: 3)
+        beginsEmpty = random.chance(1, in: 3) || scenario.beginsEmpty
         var chosen: FaultClasses = []
         for (_, faults) in FaultClasses.all where scenario.faults.contains(faults) {
             if random.chance(1, in: 2) || scenario.usesAll { chosen.insert(faults) }

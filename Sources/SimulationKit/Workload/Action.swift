@@ -22,7 +22,7 @@ enum Action {
     case complete(Workload.Upload)
     /// With a body about as large as a proposal may be.
     case putLarge(byteCount: Int)
-    /// Acknowledged by the leader alone.
+    /// Of no interest to the history: it may be acknowledged by the leader alone.
     case putEventually(key: String)
     case createBucket(String)
     case enableVersioning(String)

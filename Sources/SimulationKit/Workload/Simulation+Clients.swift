@@ -16,6 +16,14 @@ extension Simulation {
         if action.isRead { read(action, client, node) } else { write(action, client, node) }
     }
 
+    /// Many clients write through one node, each once: what a leader that is being cut off appends and nobody else hears of.
+    func burst(on node: SimulatedNode, count: Int) {
+        guard node.isUp, node.cluster != nil, workload.isSetUp, !workload.isStopping else { return }
+        for number in 0..<count {
+            write(.putEventually(key: "burst\(number % 4)"), workload.clients.count + number, node)
+        }
+    }
+
     private func scheduleTurn(_ client: Int, _ delayMax: Int) {
         schedule(.client(client), after: UInt64(workload.random.next(in: 500...delayMax)))
     }
@@ -32,7 +40,7 @@ extension Simulation {
     private func begin(_ call: Workload.Call) -> RequestToken {
         tokenCount += 1
         workload.calls[tokenCount] = call
-        workload.clients[call.client] = .waits(tokenCount)
+        if workload.clients.indices.contains(call.client) { workload.clients[call.client] = .waits(tokenCount) }
         return RequestToken(tokenCount)
     }
 
@@ -47,7 +55,7 @@ extension Simulation {
         var action = action
         if case .put(let object, _, let condition) = action { action = .put(object, value: number, condition: condition) }
         var level = workload.drawLevel()
-        if case .putEventually = action { level = .eventual }
+        if case .putEventually = action, workload.random.chance(1, in: 2) { level = .eventual }
         let operation = MetadataOperation(opID: number, timestamp: node.clock.wallMilliseconds(at: now), payload: payload)
         var buffer = ByteBuffer()
         operation.encode(into: &buffer)
@@ -87,6 +95,8 @@ extension Simulation {
         guard let call = workload.calls.removeValue(forKey: token.rawValue) else {
             throw InvariantViolation(.oneEffectPerOperation, "request \(token.rawValue) is answered twice, or was never made")
         }
+        // One of a burst has nothing more to do.
+        guard workload.clients.indices.contains(call.client) else { return call }
         workload.clients[call.client] = .idle
         scheduleTurn(call.client, 30_000)
         return call
