@@ -7,7 +7,8 @@ enum CrashNote {
     nonisolated(unsafe) private static var text = UnsafeMutableBufferPointer<UInt8>(start: nil, count: 0)
 
     static func current(_ settings: SimulationSettings) {
-        let line = Array("\nthe product stopped itself; replay: rustfs-simulate \(SimulationOptions.arguments(settings))\n".utf8)
+        let line = Array(
+            "\nthe product stopped itself; replay: rustfs-simulate \(SimulationOptions.arguments(settings))\n".utf8)
         let next = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: line.count)
         _ = next.initialize(from: line)
         let isFirst = text.baseAddress == nil

@@ -55,7 +55,8 @@ struct MutantRuns {
         case (.exit, 0): return nil
         case (.exit, ExitCode.differs.rawValue):
             let reason = lines.first { $0.hasPrefix("FAILED") }?.prefix(while: { $0 != ":" }).dropFirst("FAILED ".count)
-            return "seed \(SimulationOptions.padded("\(seed ?? "?")", 4))of \(SimulationOptions.padded(scenario, 12))\(reason ?? "")"
+            return
+                "seed \(SimulationOptions.padded("\(seed ?? "?")", 4))of \(SimulationOptions.padded(scenario, 12))\(reason ?? "")"
         default: return "seed ?   of \(SimulationOptions.padded(scenario, 12))the product stops itself"
         }
     }

@@ -126,6 +126,8 @@ extension Simulation {
     func canLose(_ node: SimulatedNode) -> Bool {
         guard let checker else { return false }
         guard node.standing == .serves, !node.isWiped else { return false }
+        // Were it the only one that knows of the cluster, the others would rightly found another one.
+        guard nodes.contains(where: { $0 !== node && $0.cluster != nil && !$0.isWiped }) else { return false }
         // No fault of this kind while members change: then a majority is that of two configurations.
         guard let newest = checker.committed.configurations.last?.configuration, !newest.isJoint else { return false }
         let isChanging = checker.views.contains { !$0.unappliedChanges.isEmpty }

@@ -172,8 +172,16 @@ extension Simulation {
         }
     }
 
+    /// One without whom there is still a quorum.
     private func follower(of leader: SimulatedNode) -> SimulatedNode? {
-        healthyMembers.filter { $0 !== leader }.randomElement(using: &random)
+        guard let configuration = checker?.committed.configurations.last?.configuration else { return nil }
+        let candidates = healthyMembers.filter { node in
+            node !== leader
+                && [configuration.voters, configuration.outgoingVoters].allSatisfy { half in
+                    half.isEmpty || half.count { $0 != node.id } > half.count / 2
+                }
+        }
+        return candidates.randomElement(using: &random)
     }
 
     /// One follower is cut off, in one direction or both, comes back, crashes and comes back.
@@ -252,12 +260,21 @@ extension Simulation {
 
     // MARK: The report
 
+    private func summary(_ node: SimulatedNode) -> String {
+        guard let process = node.process else { return "down" }
+        let core = process.replica.core
+        return
+            "\(core.role) of term \(core.term), log \(core.baseIndex)…\(core.lastIndex), commit \(core.commit), applied \(core.applied), "
+            + "voters \(core.configuration.voters) \(core.configuration.outgoingVoters)\(node.isWiped ? ", wiped" : "")"
+            + "\(core.isStorageStalled ? ", disk stalled" : "")\(process.isReplacing ? ", replacing its state" : "")"
+    }
+
     /// The newest events of each node.
     func report() -> [String] {
         var lines = ["faults:"]
         lines += trace.lines(of: 0).map { "  " + $0 }
         for node in nodes {
-            lines.append("node \(node.number)\(node.isUp ? "" : " (down)"):")
+            lines.append("node \(node.number), \(summary(node)):")
             lines += trace.lines(of: node.number).map { "  " + $0 }
         }
         return lines

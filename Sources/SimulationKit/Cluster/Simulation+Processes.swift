@@ -240,7 +240,15 @@ extension Simulation {
 
     /// A node has made the genesis its state, durably: the first to do so says what it is.
     func founding(_ genesis: Genesis, _ node: SimulatedNode) throws(InvariantViolation) {
-        if checker == nil { try beginHistory(genesis) }
+        if checker == nil {
+            try beginHistory(genesis)
+            // A disk that was agreed on may have been wiped since then.
+            for member in genesis.members {
+                guard let founder = self.node(member.node), founder.incarnation != member.identity.incarnation else { continue }
+                founder.isWiped = true
+                checker?.wiped(founder.id, wasMember: true)
+            }
+        }
         try checker?.founding(genesis, on: node.id)
         node.cluster = genesis.cluster
     }

@@ -33,7 +33,8 @@ package struct Scenario: Sendable {
         Scenario(
             name: "snapshots", summary: "followers fall behind and are brought up by snapshots",
             faults: [
-                .forcedSnapshots, .partitions, .kills, .powerLoss, .damagedSnapshots, .loss, .reordering, .lateness, .duplication,
+                .forcedSnapshots, .partitions, .kills, .powerLoss, .damagedSnapshots, .loss, .reordering, .lateness,
+                .duplication,
             ],
             usesAll: true, nodeCounts: 3...5),
         Scenario(

@@ -14,13 +14,15 @@ struct RegressionTests {
     static let findings = [
         Finding(
             scenario: "crashes", seed: 1,
-            testDescription: "A bounded read waited for its minimum index, and was served long after the state had become too old for it"),
+            testDescription:
+                "A bounded read waited for its minimum index, and was served long after the state had become too old for it"),
         Finding(
             scenario: "snapshots", seed: 3,
             testDescription: "A throttle below one megabyte a second was rounded down to nothing, and no snapshot ever arrived"),
         Finding(
             scenario: "disk", seed: 2,
-            testDescription: "After a failed fsync the cache looked durable to the next start, and a power loss took acknowledged entries"),
+            testDescription:
+                "After a failed fsync the cache looked durable to the next start, and a power loss took acknowledged entries"),
         Finding(
             scenario: "disk", seed: 112,
             testDescription: "A reserve whose first fsync had failed was used by the next start, and shrank with a power loss"),

@@ -37,7 +37,8 @@ struct SimulationTests {
     @Test(
         "A bug that is put back is found, by the invariant that it breaks",
         arguments: [
-            ("raft/responds-before-durable", Invariant.promisesAfterSync), ("raft/counts-own-before-durable", .promisesAfterSync),
+            ("raft/responds-before-durable", Invariant.promisesAfterSync),
+            ("raft/counts-own-before-durable", .promisesAfterSync),
             ("raft/applies-before-durable", .appliedInOrderOnce), ("raft/reads-before-first-commit", .readsFreshEnough),
             ("raft/votes-for-short-logs", .leaderCompleteness), ("log/acknowledges-before-synchronize", .damageIsNotTruncation),
             ("log/opens-without-hard-state", .damageIsNotTruncation), ("replica/reads-before-apply", .readsFreshEnough),
