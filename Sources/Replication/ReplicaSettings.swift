@@ -59,8 +59,9 @@ package struct SnapshotSettings: Sendable {
     package var chunkByteCount: UInt32 = 1 << 20
     /// All transfers together; nil: as fast as they ask.
     package var bytesPerSecondMax: UInt64? = 128 << 20
-    /// A transfer in which nothing happens for so long is over; it can be resumed.
+    /// A transfer in which nothing happens for so long is over; within a while it goes on where it stopped.
     package var silenceMilliseconds: UInt64 = 10_000
+    package var resumeMilliseconds: UInt64 = 300_000
     /// A chunk that was asked for and has not come is asked for again.
     package var chunkRetryMilliseconds: UInt64 = 1000
 

@@ -123,3 +123,12 @@ struct ResultRecord: Equatable {
         return record
     }
 }
+
+/// The layout versions of the records, for the test that compares them with the document.
+package enum ReplicationRecordVersions {
+    package static let all: [(name: String, version: UInt8)] = [
+        ("position", PositionRecord.layoutVersion), ("genesis", GenesisRecord.layoutVersion),
+        ("cluster", ClusterRecord.layoutVersion), ("session", SessionRecord.layoutVersion),
+        ("result", ResultRecord.layoutVersion),
+    ]
+}

@@ -22,7 +22,10 @@ extension Replica {
         let sender = envelope.from.node
         switch envelope.message {
         case .formation(let report): receive(report, from: envelope.from)
-        case .status(let status): peers.took(status, from: sender)
+        case .status(let status):
+            peers.took(status, from: sender)
+            // Who is about to add this node asks like this.
+            if case .waiting = phase, !status.isEmpty { send(.status(self.status), to: sender) }
         case .raft, .snapshotOffer:
             switch phase {
             case .waiting: joinIfMeant(envelope)
@@ -32,7 +35,10 @@ extension Replica {
             case .founding, .member, .stopped: break
             }
         case .forward, .forwardAnswer, .progress, .awaitProgress, .snapshotRequest, .snapshotChunk, .snapshotAnswer: break
-        case .refusal(let refusal): effects.append(.note(.refusedBy(sender, refusal)))
+        case .refusal(let refusal):
+            effects.append(.note(.refusedBy(sender, refusal)))
+            // A member knows another disk under this id: a cluster exists, and has not founded itself with this one.
+            if case .forming = phase, refusal == .wrongIncarnation { wait() }
         }
     }
 

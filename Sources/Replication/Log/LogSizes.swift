@@ -57,10 +57,15 @@ struct LogSizes: Sendable {
 
     func byteCount(behind index: LogIndex) -> UInt64 { total - min(total, byteCount(upTo: index)) }
 
-    /// The last index that has at least so many bytes behind it; the base if the log is shorter.
+    /// The last index that has about so many bytes behind it; the base if the log is shorter.
     func index(with byteCount: UInt64) -> LogIndex {
-        guard total > byteCount else { return samples[0].index }
+        guard total >= byteCount else { return samples[0].index }
         let limit = total - byteCount
-        return samples.last { $0.byteCount <= limit }?.index ?? samples[0].index
+        guard let place = samples.lastIndex(where: { $0.byteCount <= limit }) else { return samples[0].index }
+        let low = samples[place]
+        let high = place + 1 < samples.count ? samples[place + 1] : (index: last, byteCount: total)
+        guard high.byteCount > low.byteCount else { return high.index }
+        let share = Double(limit - low.byteCount) / Double(high.byteCount - low.byteCount)
+        return low.index + Int(share * Double(high.index - low.index))
     }
 }

@@ -93,14 +93,19 @@ extension Replica {
 
     /// Takes the operation as far as it can go now.
     mutating func advanceMembership() {
-        guard isLeader, let operation = membership else { return }
+        guard let operation = membership else { return }
+        if case .changing(let index) = operation.step, applied >= index, !core.configuration.isJoint {
+            // Done, though it may have been this leader's own removal.
+            finish(.done)
+            return
+        }
+        guard isLeader else { return }
         switch operation.step {
         case .contacting: look(operation)
         case .adding(let index):
             if applied >= index { enter(.catchingUp) } else { giveUpIfLate(operation) }
         case .catchingUp: catchUp(operation)
-        case .changing(let index):
-            if applied >= index, !core.configuration.isJoint { finish(.done) } else { giveUpIfLate(operation) }
+        case .changing: giveUpIfLate(operation)
         case .takingBack(let index, let behind):
             if applied >= index, let newcomer = operation.newcomer {
                 finish(.refused(.didNotCatchUp(newcomer.node, behind: behind)))
@@ -135,15 +140,17 @@ extension Replica {
     private mutating func look(_ operation: MembershipOperation) {
         guard let newcomer = operation.newcomer else { preconditionFailure("nobody is to be added") }
         let id = newcomer.node
-        guard let peer = peers.peer(id), let status = peer.status,
-            now.milliseconds(since: peer.heardAt) < settings.membership.stepMilliseconds
-        else {
-            if isLate(operation, settings.membership.stepMilliseconds) { finish(.refused(.unreachable(id))) }
+        // What was heard of it before may be long past.
+        guard let peer = peers.peer(id), let status = peer.status, peer.heardAt >= operation.since else {
+            guard isLate(operation, settings.membership.stepMilliseconds) else { return }
+            if let known = members.member(id), peers.hasRefusedOther(than: known.identity) {
+                finish(.refused(.identityTaken(id, known.identity.incarnation)))
+            } else {
+                finish(.refused(.unreachable(id)))
+            }
             return
         }
-        if let known = members.member(id), known.identity.incarnation != peer.incarnation {
-            finish(.refused(.identityTaken(id, known.identity.incarnation)))
-        } else if members.member(id) == nil, !status.isEmpty {
+        if members.member(id) == nil, !status.isEmpty {
             finish(.refused(.notEmpty(id)))
         } else if status.version < version {
             finish(.refused(.unsupportedVersion(id, status.version)))

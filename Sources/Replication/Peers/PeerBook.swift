@@ -45,6 +45,11 @@ struct PeerBook: Sendable {
         for place in peers.indices { peers[place].heardAt = max(peers[place].heardAt, now) }
     }
 
+    /// Another disk has spoken under the id.
+    func hasRefusedOther(than identity: NodeIdentity) -> Bool {
+        refused.contains { $0.node == identity.node && $0 != identity }
+    }
+
     /// - Returns: whether it is news.
     mutating func refuse(_ identity: NodeIdentity) -> Bool {
         guard !refused.contains(identity), refused.count < Self.countMax else { return false }

@@ -19,7 +19,12 @@ extension Replica {
             if peers.refuse(envelope.from) { effects.append(.note(.refusedPeer(envelope.from, refusal))) }
             // Never an answer to a refusal.
             if case .refusal = envelope.message { return }
-            send(.refusal(refusal), to: envelope.from.node)
+            // To that very disk, whoever else the id belongs to.
+            effects.append(
+                .send(
+                    PeerEnvelope(
+                        cluster: cluster, from: identity, to: envelope.from.node, toIncarnation: envelope.from.incarnation,
+                        message: .refusal(refusal))))
             return
         }
         peers.heard(envelope.from, at: now)
@@ -104,13 +109,18 @@ extension Replica {
         case .forming(let formation):
             for other in formation.others { send(.formation(formation.report), to: other) }
         case .member:
-            if isLeader { return }
-            if let leader = core.leader {
+            if isLeader {
+                // Its own status, or the answer, may have been lost.
+                if let newcomer = membership?.newcomer { send(.status(status), to: newcomer.node) }
+            } else if let leader = core.leader {
                 send(.status(status), to: leader)
             } else if !core.configuration.members.hasSorted(node) {
                 for member in core.configuration.members { send(.status(status), to: member) }
             }
-        case .waiting, .founding, .stopped: break
+        case .waiting:
+            // A node that was alone adds whom it is configured with, once it hears of them.
+            for other in configured where other.node != node { send(.status(status), to: other.node) }
+        case .founding, .stopped: break
         }
     }
 

@@ -70,6 +70,7 @@ package struct Replica: Sendable {
         guard try ReplicaStart.repair(stored: begin.stored, state: begin.state, installed: nil) == .none else {
             throw .stateBeyondLog(applied: begin.state.applied, last: begin.stored.lastIndex)
         }
+        guard begin.state.version <= settings.version else { throw .unknownVersion(begin.state.version) }
         identity = begin.identity
         start = begin.start
         self.settings = settings

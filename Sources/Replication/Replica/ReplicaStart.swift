@@ -47,6 +47,8 @@ package enum ReplicaStartError: Error, Hashable, Sendable, CustomStringConvertib
     case differentHistories(LogIndex)
     /// There is a log, but the state belongs to no cluster.
     case logWithoutState
+    /// The cluster was raised to rules that this build does not know: a downgrade was possible only before.
+    case unknownVersion(ClusterVersion)
     case configuration(ConfigurationError)
 
     package var description: String {
@@ -55,6 +57,7 @@ package enum ReplicaStartError: Error, Hashable, Sendable, CustomStringConvertib
         case .stateBehindLog(let applied, let base): "the state ends at entry \(applied), but the log begins behind \(base)"
         case .differentHistories(let index): "log and state have different entries at \(index)"
         case .logWithoutState: "there is a log, but no state that it belongs to"
+        case .unknownVersion(let version): "the cluster is at version \(version), which this build does not know"
         case .configuration(let error): error.description
         }
     }

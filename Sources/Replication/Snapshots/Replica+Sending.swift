@@ -14,11 +14,20 @@ extension Replica {
             transfers.wait(follower)
             return
         }
-        let offer = SnapshotOffer(
-            term: core.term, mark: newest.mark, fingerprint: newest.id.fingerprint, byteCount: newest.byteCount,
-            chunkByteCount: settings.snapshots.chunkByteCount, version: newest.version)
+        let offer =
+            brokenOffer(follower)
+            ?? SnapshotOffer(
+                term: core.term, mark: newest.mark, fingerprint: newest.id.fingerprint, byteCount: newest.byteCount,
+                chunkByteCount: settings.snapshots.chunkByteCount, version: newest.version)
         transfers.begin(offer, to: follower, at: now)
         send(.snapshotOffer(offer), to: follower)
+    }
+
+    /// The follower may have most of an older one, behind which the log still goes on.
+    private func brokenOffer(_ follower: NodeID) -> SnapshotOffer? {
+        guard let broken = transfers.broken.first(where: { $0.node == follower }), broken.offer.mark.index >= core.baseIndex
+        else { return nil }
+        return broken.offer
     }
 
     mutating func receive(_ request: SnapshotRequest, from follower: NodeID) {
@@ -28,15 +37,20 @@ extension Replica {
     mutating func receive(_ answer: SnapshotAnswer, from follower: NodeID) {
         guard isLeader, let transfer = transfers.transfer(to: follower), transfer.offer.id == answer.id else { return }
         if answer.result != .received { effects.append(.note(.snapshotSendFailed(to: follower, answer.result))) }
-        if answer.result == .damaged { snapshots.discard(answer.id) }
+        if answer.result == .damaged { discardSnapshot(answer.id) }
         endTransfer(to: follower, isReceived: answer.result == .received)
     }
 
     mutating func chunkUnreadable(_ id: SnapshotID, _ follower: NodeID) {
         guard let transfer = transfers.transfer(to: follower), transfer.offer.id == id else { return }
         effects.append(.note(.snapshotSendFailed(to: follower, nil)))
-        snapshots.discard(id)
+        discardSnapshot(id)
         endTransfer(to: follower, isReceived: false)
+    }
+
+    private mutating func discardSnapshot(_ id: SnapshotID) {
+        snapshots.discard(id)
+        transfers.forgetBroken(id)
     }
 
     private mutating func endTransfer(to follower: NodeID, isReceived: Bool) {
@@ -60,12 +74,14 @@ extension Replica {
     mutating func tickTransfers() {
         guard isLeader else { return }
         let policy = settings.snapshots
+        if transfers.forgetBroken(at: now, after: policy.resumeMilliseconds) { releaseSnapshots() }
         for transfer in transfers.transfers {
             if core.progress(of: transfer.node)?.state != .snapshot {
                 // Its log has caught up with the snapshot, or it is no member any more.
                 endTransfer(to: transfer.node, isReceived: true)
             } else if now.milliseconds(since: transfer.heardAt) >= policy.silenceMilliseconds {
                 effects.append(.note(.snapshotSendFailed(to: transfer.node, nil)))
+                transfers.breakOff(transfer, at: now, countMax: policy.transferCountMax)
                 endTransfer(to: transfer.node, isReceived: false)
             } else if !transfer.hasBegun, now.milliseconds(since: transfer.offeredAt) >= policy.chunkRetryMilliseconds {
                 transfers.offered(transfer.node, at: now)

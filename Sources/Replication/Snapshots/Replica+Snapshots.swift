@@ -103,6 +103,8 @@ extension Replica {
         for peer in core.peers where peer.node != node && peer.isActive {
             slowest = min(slowest, max(peer.match, peer.pendingSnapshot ?? .zero))
         }
+        // They are of use only with the log behind them.
+        for broken in transfers.broken { slowest = min(slowest, broken.offer.mark.index) }
         return max(slowest, min(floor, logSizes.index(with: policy.keptForFollowersByteCountMax)))
     }
 }

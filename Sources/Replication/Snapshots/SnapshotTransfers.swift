@@ -16,6 +16,8 @@ struct SnapshotTransfers: Sendable {
     }
 
     private(set) var transfers: [Transfer] = []
+    /// Broken off; their receivers may have most of it.
+    private(set) var broken: [(node: NodeID, offer: SnapshotOffer, since: ClockReading)] = []
     /// Followers that wait until there is room.
     private(set) var waiting: [NodeID] = []
     /// Bytes that may be sent now.
@@ -25,12 +27,15 @@ struct SnapshotTransfers: Sendable {
     var isEmpty: Bool { transfers.isEmpty }
     var count: Int { transfers.count }
 
-    func isSending(_ id: SnapshotID) -> Bool { transfers.contains { $0.offer.id == id } }
+    func isSending(_ id: SnapshotID) -> Bool {
+        transfers.contains { $0.offer.id == id } || broken.contains { $0.offer.id == id }
+    }
 
     func transfer(to node: NodeID) -> Transfer? { transfers.first { $0.node == node } }
 
     mutating func begin(_ offer: SnapshotOffer, to node: NodeID, at now: ClockReading) {
         transfers.removeAll { $0.node == node }
+        broken.removeAll { $0.node == node }
         waiting.removeAll { $0 == node }
         transfers.append(Transfer(node: node, offer: offer, heardAt: now, offeredAt: now))
     }
@@ -50,7 +55,25 @@ struct SnapshotTransfers: Sendable {
     }
 
     mutating func endAll() {
-        (transfers, waiting) = ([], [])
+        (transfers, waiting, broken) = ([], [], [])
+    }
+
+    /// The transfer is over for now, and may go on.
+    mutating func breakOff(_ transfer: Transfer, at now: ClockReading, countMax: Int) {
+        broken.removeAll { $0.node == transfer.node }
+        if broken.count >= countMax { broken.removeFirst() }
+        broken.append((transfer.node, transfer.offer, now))
+    }
+
+    /// Gives up those that nobody came back for. - Returns: whether there were any.
+    mutating func forgetBroken(at now: ClockReading, after milliseconds: UInt64) -> Bool {
+        let count = broken.count
+        broken.removeAll { now.milliseconds(since: $0.since) >= milliseconds }
+        return broken.count < count
+    }
+
+    mutating func forgetBroken(_ id: SnapshotID) {
+        broken.removeAll { $0.offer.id == id }
     }
 
     mutating func request(_ chunk: UInt64, of id: SnapshotID, from node: NodeID, at now: ClockReading) {

@@ -86,7 +86,7 @@ final class TestCluster {
     var leader: TestNode? {
         nodes.filter(\.isLeader).max { ($0.replica?.core.term ?? .zero) < ($1.replica?.core.term ?? .zero) }
     }
-    var followers: [TestNode] { nodes.filter { $0.isRunning && $0.node != leader?.node } }
+    var followers: [TestNode] { nodes.filter { $0.isRunning && $0.stopReason == nil && $0.node != leader?.node } }
 
     // MARK: Time
 
@@ -116,8 +116,26 @@ final class TestCluster {
 
     func tick() {
         now = now.adding(milliseconds: Self.tickMilliseconds)
+        connect()
         for node in nodes { node.handle(.tick, at: now) }
         deliver()
+    }
+
+    private var connections: Set<[NodeIdentity]> = []
+
+    /// Nodes that want to know each other, and can, say that they do.
+    private func connect() {
+        let open = nodes.filter { $0.isRunning && !isolated.contains($0.node) }
+        connections = connections.filter { pair in pair.allSatisfy { end in open.contains { $0.identity == end } } }
+        for node in open {
+            for contact in node.contacts {
+                guard let peer = open.first(where: { $0.node == contact.node }) else { continue }
+                let pair = [node.identity, peer.identity].sorted { $0.node < $1.node }
+                guard connections.insert(pair).inserted else { continue }
+                node.handle(.connected(peer.node), at: now)
+                peer.handle(.connected(node.node), at: now)
+            }
+        }
     }
 
     /// Until the condition holds; fails the test if it does not within so much virtual time.

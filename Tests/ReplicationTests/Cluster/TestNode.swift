@@ -30,9 +30,9 @@ final class TestNode {
     var holdsLog = false
     var holdsApply = false
     var holdsInstall = false
-    private var heldWrites: [LogAppend] = []
+    /// In their order; with the snapshot that is installed by it.
+    private var heldWrites: [(append: LogAppend, install: SnapshotID?)] = []
     private var heldEntries: [[Entry]] = []
-    private var heldInstall: (SnapshotID, LogAppend)?
     /// The next chunks that are sent have a bit turned.
     var damagesChunks = 0
 
@@ -48,6 +48,9 @@ final class TestNode {
     /// Operations that took effect here since the disk is there, with where: each once, if all is well.
     private(set) var effective: [(session: SessionID, serial: Serial, index: LogIndex)] = []
     private(set) var outbox: [PeerEnvelope] = []
+    /// Proposals without an outcome, and those whose process died.
+    private var open: Set<RequestToken> = []
+    private(set) var lostTokens: Set<RequestToken> = []
 
     init(
         _ node: NodeID, incarnation: UInt64, configured: [ConfiguredNode], settings: ReplicaSettings,
@@ -77,6 +80,8 @@ final class TestNode {
         machine = try ReplicatedStateMachine(
             loading: store.makeSnapshot(), supporting: settings.version, mutations: settings.mutations)
         self.machine = machine
+        // What was applied and lost is applied again.
+        effective.removeAll { $0.index > machine.appliedIndex }
         replica = try Replica(
             ReplicaStart(
                 identity: identity, start: start, stored: log.stored, state: machine.state,
@@ -88,9 +93,11 @@ final class TestNode {
     /// The process dies; the disk keeps what was synced.
     func crash(losingUnflushed: Bool = false) {
         if losingUnflushed { store.loseUnflushed() }
+        lostTokens.formUnion(open)
+        open = []
         replica = nil
         machine = nil
-        (heldWrites, heldEntries, heldInstall, outbox) = ([], [], nil, [])
+        (heldWrites, heldEntries, outbox) = ([], [], [])
         reception = nil
         stopReason = nil
     }
@@ -99,6 +106,7 @@ final class TestNode {
 
     func handle(_ event: ReplicaEvent, at now: ClockReading) {
         guard replica != nil else { return }
+        if case .propose(let proposal) = event { open.insert(proposal.token) }
         replica?.handle(event, at: now)
         perform(at: now)
     }
@@ -128,13 +136,15 @@ final class TestNode {
         switch effect {
         case .send(let envelope): outbox.append(envelope)
         case .append(let append):
-            if holdsLog || !heldWrites.isEmpty { heldWrites.append(append) } else { write(append, at: now) }
+            heldWrites.append((append, nil))
+            writeHeld(at: now)
         case .fetch(let fetch): answer(.logFetched(fetch, log.fetch(fetch)), at: now)
         case .apply(let entries):
             if holdsApply || !heldEntries.isEmpty { heldEntries.append(entries) } else { apply(entries, at: now) }
         case .complete(let token, let outcome):
             #expect(outcomes[token] == nil, "one outcome each")
             outcomes[token] = outcome
+            open.remove(token)
         case .completeRead(let token, let outcome):
             #expect(reads[token] == nil, "one outcome each")
             reads[token] = outcome
@@ -157,7 +167,8 @@ final class TestNode {
         case .abandonReception(let id):
             if reception?.offer.id == id { reception = nil }
         case .install(let id, let append):
-            if holdsInstall { heldInstall = (id, append) } else { install(id, append, at: now) }
+            heldWrites.append((append, id))
+            writeHeld(at: now)
         case .found(let genesis): found(genesis, at: now)
         case .join(let cluster): joined = cluster
         case .connect(let contacts): self.contacts = contacts
@@ -169,16 +180,22 @@ final class TestNode {
 
     // MARK: The log and the state machine
 
-    private func write(_ append: LogAppend, at now: ClockReading) {
-        log.write(append)
-        answer(.logWritten(token: append.token), at: now)
+    /// What may be written now; nothing overtakes what is held.
+    private func writeHeld(at now: ClockReading) {
+        while !holdsLog, let (append, install) = heldWrites.first, install == nil || !holdsInstall {
+            heldWrites.removeFirst()
+            if let install {
+                self.install(install, append, at: now)
+            } else {
+                log.write(append)
+                answer(.logWritten(token: append.token), at: now)
+            }
+        }
     }
 
     func releaseLog(at now: ClockReading) {
         holdsLog = false
-        let held = heldWrites
-        heldWrites = []
-        for append in held { write(append, at: now) }
+        writeHeld(at: now)
         perform(at: now)
     }
 
@@ -263,6 +280,10 @@ final class TestNode {
     }
 
     private func install(_ id: SnapshotID, _ append: LogAppend, at now: ClockReading) {
+        // The applier does one after the other.
+        let held = heldEntries
+        heldEntries = []
+        for entries in held { apply(entries, at: now) }
         guard let reception, reception.offer.id == id else { return }
         do {
             store = try StoreBytes.load(reception.chunks.flatMap { $0 })
@@ -281,9 +302,7 @@ final class TestNode {
 
     func releaseInstall(at now: ClockReading) {
         holdsInstall = false
-        guard let (id, append) = heldInstall else { return }
-        heldInstall = nil
-        install(id, append, at: now)
+        writeHeld(at: now)
         perform(at: now)
     }
 
