@@ -168,7 +168,7 @@ let package = Package(
         .testTarget(name: "SimulationKitTests", dependencies: ["Raft", "SimulationKit"], exclude: ["Tables", "Transcripts"]),
         .testTarget(
             name: "ReplicationTests",
-            dependencies: ["Checksum", "KeyValueStore", "Metadata", "ObjectDataStore", "Raft", "Replication", nioCore]
+            dependencies: ["KeyValueStore", "Metadata", "ObjectDataStore", "Raft", "Replication", nioCore]
         ),
         .testTarget(name: "KeyValueStoreTests", dependencies: ["KeyValueStore", "KeyValueStoreTestKit"]),
         .testTarget(

@@ -1,3 +1,4 @@
+import Checksum
 package import Raft
 
 /// A message between nodes as it is addressed. docs/formats/peer-messages.md has the bytes.
@@ -229,6 +230,16 @@ package struct SnapshotChunk: Hashable, Sendable {
         self.checksum = checksum
         self.bytes = bytes
     }
+
+    /// With the checksum of these bytes.
+    package init(id: SnapshotID, number: UInt64, bytes: [UInt8]) {
+        self.init(id: id, number: number, checksum: Self.checksum(bytes), bytes: bytes)
+    }
+
+    /// The bytes are those that were sent.
+    package var isWhole: Bool { Self.checksum(bytes) == checksum }
+
+    private static func checksum(_ bytes: [UInt8]) -> UInt32 { bytes.withUnsafeBytes { CRC32C.checksum($0) } }
 }
 
 /// The receiver's last word on an offer.

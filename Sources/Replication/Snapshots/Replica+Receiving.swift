@@ -1,4 +1,3 @@
-import Checksum
 import Raft
 
 /// The follower's side of snapshots.
@@ -92,8 +91,7 @@ extension Replica {
         // Of another snapshot, of another leader, late or repeated.
         let isOfThis = current.id == chunk.id && current.source == sender || settings.mutations.contains(.mixesChunks)
         guard isOfThis, chunk.number == expected else { return }
-        let checksum = chunk.bytes.withUnsafeBytes { CRC32C.checksum($0) }
-        guard checksum == chunk.checksum, chunk.bytes.count == current.offer.byteCount(ofChunk: expected) else {
+        guard chunk.isWhole, chunk.bytes.count == current.offer.byteCount(ofChunk: expected) else {
             reception?.damagedCount += 1
             if current.damagedCount + 1 >= SnapshotReception.damagedCountMax {
                 failReception(.damaged(detail: "chunk \(expected) does not have its checksum"))

@@ -1,4 +1,3 @@
-import Checksum
 import KeyValueStore
 import Metadata
 import NIOCore
@@ -257,16 +256,16 @@ final class TestNode {
         }
         let size = Int(settings.snapshots.chunkByteCount)
         let first = Int(number) * size
-        var bytes = Array(snapshot.bytes[first..<min(first + size, snapshot.bytes.count)])
-        let checksum = bytes.withUnsafeBytes { CRC32C.checksum($0) }
+        let bytes = Array(snapshot.bytes[first..<min(first + size, snapshot.bytes.count)])
+        var chunk = SnapshotChunk(id: id, number: number, bytes: bytes)
         if damagesChunks > 0 {
             damagesChunks -= 1
-            bytes[0] ^= 1
+            chunk.bytes[0] ^= 1
         }
         outbox.append(
             PeerEnvelope(
                 cluster: replica.cluster, from: identity, to: peer, toIncarnation: nil,
-                message: .snapshotChunk(SnapshotChunk(id: id, number: number, checksum: checksum, bytes: bytes))))
+                message: .snapshotChunk(chunk)))
     }
 
     private func finishReception(_ id: SnapshotID, at now: ClockReading) {

@@ -80,11 +80,11 @@ struct FormationTests {
     /// The story: a third disk is wiped while the cluster is being founded; one node has heard of the old disk, the other of the new one.
     @Test("Two nodes never found two clusters, whatever disks of a third one they have heard of")
     func twoDisks() throws {
-        #expect(try foundedWithTwoDisks(mutations: []) <= 1)
-        #expect(try foundedWithTwoDisks(mutations: .foundsWithoutAgreement) == 2, "the test would see it")
+        // `MutantTests` shows that it would be seen.
+        #expect(try Self.foundedWithTwoDisks(mutations: []) <= 1)
     }
 
-    private func foundedWithTwoDisks(mutations: ReplicationMutations) throws -> Int {
+    static func foundedWithTwoDisks(mutations: ReplicationMutations) throws -> Int {
         let cluster = TestCluster()
         // Node 1 hears the first disk of node 3 and nothing else of it, node 2 only the second.
         let (first, second) = (Incarnation(103), Incarnation(203))
@@ -94,12 +94,12 @@ struct FormationTests {
             }
             return false
         }
-        let old = try cluster.add(Self.node(3, mutations: mutations))
-        try cluster.add(Self.node(1, mutations: mutations))
+        let old = try cluster.add(node(3, mutations: mutations))
+        try cluster.add(node(1, mutations: mutations))
         cluster.run(milliseconds: 200)
         old.crash()
-        try cluster.replace(3, by: Self.node(3, incarnation: second.rawValue, mutations: mutations))
-        try cluster.add(Self.node(2, mutations: mutations))
+        try cluster.replace(3, by: node(3, incarnation: second.rawValue, mutations: mutations))
+        try cluster.add(node(2, mutations: mutations))
         cluster.run(milliseconds: 3000)
         return Set(cluster.nodes.compactMap { $0.replica?.cluster }).count
     }
