@@ -38,6 +38,7 @@ extension Replica {
         guard isLeader, let transfer = transfers.transfer(to: follower), transfer.offer.id == answer.id else { return }
         if answer.result != .received { effects.append(.note(.snapshotSendFailed(to: follower, answer.result))) }
         if answer.result == .damaged { discardSnapshot(answer.id) }
+        if answer.result == .received { transfers.arrive(transfer, at: now) }
         endTransfer(to: follower, isReceived: answer.result == .received)
     }
 
@@ -64,7 +65,7 @@ extension Replica {
 
     /// Sends the chunks that were asked for, as far as the throttle lets them.
     mutating func pumpTransfers() {
-        guard isLeader, !transfers.isEmpty else { return }
+        guard isLeader, transfers.count > 0 else { return }
         transfers.refill(at: now, bytesPerSecond: settings.snapshots.bytesPerSecondMax)
         while let (follower, id, chunk) = transfers.takeRequested() {
             effects.append(.sendChunk(id, number: chunk, to: follower))
@@ -75,6 +76,12 @@ extension Replica {
         guard isLeader else { return }
         let policy = settings.snapshots
         if transfers.forgetBroken(at: now, after: policy.resumeMilliseconds) { releaseSnapshots() }
+        let core = core
+        let now = now
+        transfers.forgetArriving { node, index, since in
+            guard let progress = core.progress(of: node) else { return true }
+            return progress.match >= index || now.milliseconds(since: since) >= policy.silenceMilliseconds
+        }
         for transfer in transfers.transfers {
             if core.progress(of: transfer.node)?.state != .snapshot {
                 // Its log has caught up with the snapshot, or it is no member any more.

@@ -18,13 +18,16 @@ struct SnapshotTransfers: Sendable {
     private(set) var transfers: [Transfer] = []
     /// Broken off; their receivers may have most of it.
     private(set) var broken: [(node: NodeID, offer: SnapshotOffer, since: ClockReading)] = []
+    /// Received, and about to be installed: their receivers go on behind them.
+    private(set) var arriving: [(node: NodeID, index: LogIndex, since: ClockReading)] = []
     /// Followers that wait until there is room.
     private(set) var waiting: [NodeID] = []
     /// Bytes that may be sent now.
     private var allowance: UInt64 = 0
     private var refilledAt: ClockReading?
 
-    var isEmpty: Bool { transfers.isEmpty }
+    /// Nobody is about to need the log behind a snapshot.
+    var areOver: Bool { transfers.isEmpty && arriving.isEmpty }
     var count: Int { transfers.count }
 
     func isSending(_ id: SnapshotID) -> Bool {
@@ -36,6 +39,7 @@ struct SnapshotTransfers: Sendable {
     mutating func begin(_ offer: SnapshotOffer, to node: NodeID, at now: ClockReading) {
         transfers.removeAll { $0.node == node }
         broken.removeAll { $0.node == node }
+        arriving.removeAll { $0.node == node }
         waiting.removeAll { $0 == node }
         transfers.append(Transfer(node: node, offer: offer, heardAt: now, offeredAt: now))
     }
@@ -55,7 +59,17 @@ struct SnapshotTransfers: Sendable {
     }
 
     mutating func endAll() {
-        (transfers, waiting, broken) = ([], [], [])
+        (transfers, waiting, broken, arriving) = ([], [], [], [])
+    }
+
+    /// The receiver has all of it.
+    mutating func arrive(_ transfer: Transfer, at now: ClockReading) {
+        arriving.removeAll { $0.node == transfer.node }
+        arriving.append((transfer.node, transfer.offer.mark.index, now))
+    }
+
+    mutating func forgetArriving(where isOver: (NodeID, LogIndex, ClockReading) -> Bool) {
+        arriving.removeAll { isOver($0.node, $0.index, $0.since) }
     }
 
     /// The transfer is over for now, and may go on.
