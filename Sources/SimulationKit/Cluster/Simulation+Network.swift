@@ -12,7 +12,8 @@ extension Simulation {
         }
         let delays = network.delays(&networkRandom)
         let delivery = Delivery(
-            from: node.number, to: receiver, epoch: network.epoch(node.number, receiver), envelope: envelope)
+            from: node.number, to: receiver, epoch: network.epoch(node.number, receiver), isOfHealedNetwork: isHealing,
+            envelope: envelope)
         if let delay = delays.first { schedule(.deliver(delivery), after: delay) }
         if let delay = delays.second { schedule(.deliver(delivery), after: delay) }
     }
@@ -25,6 +26,8 @@ extension Simulation {
 
     func deliver(_ delivery: Delivery) throws(InvariantViolation) {
         let node = nodes[delivery.to - 1]
+        // To be late is a fault too: a message of old that tells a node to campaign would end a leadership in the calm.
+        guard delivery.isOfHealedNetwork || !isHealing else { return }
         guard node.isUp else {
             let sender = nodes[delivery.from - 1]
             if sender.isUp { noteUnreachable(delivery.to, sender) }

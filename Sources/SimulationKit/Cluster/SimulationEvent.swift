@@ -25,6 +25,8 @@ struct Delivery {
     var to: Int
     /// Of the connection that it travels on.
     var epoch: UInt32
+    /// It was sent when all faults were over.
+    var isOfHealedNetwork: Bool
     var envelope: PeerEnvelope
 }
 

@@ -24,9 +24,10 @@ struct ClientRecord {
         return low == 0 ? .zero : acknowledged[low - 1].index
     }
 
-    func checkNotRefused(_ entry: Entry) throws(InvariantViolation) {
-        guard !refused.isEmpty, let number = ReferenceReplica.operationNumber(entry), refused.contains(number) else { return }
-        throw InvariantViolation(.refusedNeverAppears, "operation \(number) was refused, and is committed at \(entry.index)")
+    /// An operation takes effect. (One of an ended session may stand in the log of those who refused it, and does nothing there.)
+    func checkNotRefused(_ number: UInt64, at index: LogIndex) throws(InvariantViolation) {
+        guard refused.contains(number) else { return }
+        throw InvariantViolation(.refusedNeverAppears, "operation \(number) was refused, and takes effect at \(index)")
     }
 
     /// Whether somebody was told what came of it, or is gone.

@@ -62,7 +62,7 @@ struct ReferenceReplica {
         digests.append(machine.digest)
         for operation in report.operations {
             switch operation.result {
-            case .applied(let outcome): try note(operation, outcome, entry)
+            case .applied(let outcome): try note(operation, outcome, entry, clients)
             case .acknowledged:
                 guard let number = Self.operationNumber(entry), !clients.isAnswered(number) else { continue }
                 throw InvariantViolation(
@@ -75,7 +75,7 @@ struct ReferenceReplica {
     }
 
     private mutating func note(
-        _ operation: AppliedOperation, _ outcome: MetadataOutcome, _ entry: Entry
+        _ operation: AppliedOperation, _ outcome: MetadataOutcome, _ entry: Entry, _ clients: ClientRecord
     ) throws(InvariantViolation) {
         let key = OperationKey(session: operation.session, serial: operation.serial)
         if let earlier = places[key] {
@@ -88,6 +88,7 @@ struct ReferenceReplica {
         let effect = Effect(index: operation.index, outcome: outcome)
         effects[operation.index] = effect
         guard let number = Self.operationNumber(entry) else { return }
+        try clients.checkNotRefused(number, at: operation.index)
         if let earlier = effectOfOperation[number] {
             throw InvariantViolation(
                 .oneEffectPerOperation, "operation \(number) takes effect at \(operation.index), and did at \(earlier.index)")
