@@ -192,7 +192,8 @@ extension InvariantChecker {
     func checkConfiguration(_ core: RaftCore, _ view: NodeView) throws(InvariantViolation) {
         guard core.configuration != view.configuration || core.applied != view.applied else { return }
         view.configuration = core.configuration
-        guard core.applied >= committed.image.base else { return }
+        // While a snapshot is being installed, entries before it may still be applied; their changes are in it.
+        guard core.applied >= core.baseIndex, core.applied >= committed.image.base else { return }
         let expected = committed.configuration(at: core.applied)
         guard core.configuration == expected else {
             throw InvariantViolation(
