@@ -16,9 +16,9 @@ public protocol MetadataEngine: Sendable {
     func createBucket(_ request: CreateBucket) async throws(MetadataError)
     /// - Throws: `.bucketNotEmpty` while it holds a version, a delete marker or (unlike AWS, like MinIO: they are aborted) no upload.
     func deleteBucket(_ request: DeleteBucket) async throws(MetadataError)
-    func getBucket(_ bucket: BucketReference, consistency: ReadConsistency) async throws(MetadataError) -> BucketInfo
-    func bucketUsage(_ bucket: BucketReference, consistency: ReadConsistency) async throws(MetadataError) -> BucketUsage
-    func listBuckets(_ request: ListBuckets, consistency: ReadConsistency) async throws(MetadataError) -> ListBucketsPage
+    func getBucket(_ bucket: BucketReference, read: ReadOptions) async throws(MetadataError) -> BucketInfo
+    func bucketUsage(_ bucket: BucketReference, read: ReadOptions) async throws(MetadataError) -> BucketUsage
+    func listBuckets(_ request: ListBuckets, read: ReadOptions) async throws(MetadataError) -> ListBucketsPage
     func setBucketVersioning(_ request: SetBucketVersioning) async throws(MetadataError)
 
     // MARK: Objects
@@ -48,7 +48,7 @@ public protocol MetadataEngine: Sendable {
     func createMultipartUpload(_ request: CreateMultipartUpload) async throws(MetadataError) -> UploadID
     /// What the upload was started with. - Throws: `.noSuchUpload`.
     func getMultipartUpload(
-        _ upload: MultipartUploadReference, consistency: ReadConsistency
+        _ upload: MultipartUploadReference, read: ReadOptions
     ) async throws(MetadataError) -> MultipartUploadInfo
     /// Replaces a part of the same number.
     func putPart(_ request: PutPart) async throws(MetadataError)

@@ -20,11 +20,11 @@ extension PrometheusMetricsFactory {
             var samples: [MetricSample] = []
             for owner in owners {
                 let request = ListBuckets(owner: owner, maxBuckets: Self.bucketCountMax)
-                guard let page = try? await engine.listBuckets(request, consistency: .eventual) else { continue }
+                guard let page = try? await engine.listBuckets(request, read: .eventual) else { continue }
                 for bucket in page.buckets where samples.count < 3 * Self.bucketCountMax {
                     let reference = BucketReference(name: bucket.name, requiredOwner: nil)
                     // A bucket may be gone by now.
-                    guard let usage = try? await engine.bucketUsage(reference, consistency: .eventual) else { continue }
+                    guard let usage = try? await engine.bucketUsage(reference, read: .eventual) else { continue }
                     samples += Self.samples(of: usage, bucket: bucket.name)
                 }
             }

@@ -1,7 +1,7 @@
 import NIOPosix
 package import ObjectDataStore
 
-extension MetadataEngineCore {
+extension CoordinatedEngine {
     // MARK: Buckets
 
     package func createBucket(_ request: CreateBucket) async throws(MetadataError) {
@@ -37,9 +37,9 @@ extension MetadataEngineCore {
             throw MetadataError(.invalidArgument, "at most \(MetadataOperation.batchCountMax) objects are deleted at once")
         }
         if requests.isEmpty { return [] }
-        switch await writer.write(.batchOps(requests.map { .deleteObject($0) })) {
+        switch await write(.batchOps(requests.map { .deleteObject($0) })) {
         case .applied(.batch(let results)): return results.map { $0.map(\.deleted) }
-        case .applied(.change): preconditionFailure("a batch was answered as one change")
+        case .applied(.change), .accepted: preconditionFailure("a batch was answered as one change")
         case .notApplied(let error): throw error
         }
     }
@@ -66,20 +66,10 @@ extension MetadataEngineCore {
 
     // MARK: Bodies
 
-    package func makeBodyWriter() async throws(MetadataError) -> LocalObjectBodyWriter {
-        try await checkSpaceForBodies(space, readThreads)
-        do throws(ObjectDataStoreError) {
-            let (space, threads) = (space, readThreads)
-            return LocalObjectBodyWriter(try await bodies.makeWriter()) { () async throws(MetadataError) in
-                try await checkSpaceForBodies(space, threads)
-            }
-        } catch { throw MetadataError(error) }
-    }
-
     /// Deletes it unless a record names it after all: a body is not taken from an object by a caller's mistake.
     package func discardBody(_ body: StoredBody) async {
         let key = KeySchema.body(body.id)
-        let isReferenced = try? await read(.callerFirst) { reader throws(MetadataReadError) in
+        let isReferenced = try? await read(.eventual, .callerFirst) { reader throws(MetadataReadError) in
             try reader.metadata.record(key, in: KeySchema.bodies) { _ in } != nil
         }
         // Where that cannot be told, the next start's sweep decides.
@@ -91,11 +81,11 @@ extension MetadataEngineCore {
     private func write(
         _ change: MetadataChange, body: ObjectBody? = nil
     ) async throws(MetadataError) -> MetadataReply {
-        switch await writer.write(.change(change)) {
+        switch await write(.change(change)) {
         case .applied(.change(let result)):
             // The body of a refused change is among the effects of its application.
             return try result.get()
-        case .applied(.batch): preconditionFailure("one change was answered as a batch")
+        case .applied(.batch), .accepted: preconditionFailure("one change was answered as a batch")
         case .notApplied(let error):
             // With an unknown outcome the record may turn up at the next start, which sweeps the body if it does not.
             if case .stored(let body)? = body, error.code != .unknownOutcome { await discardBody(body) }
@@ -120,11 +110,4 @@ extension MetadataReply {
         guard case .uploadCreated(let id) = self else { preconditionFailure("an upload was answered as something else") }
         return id
     }
-}
-
-/// Asks on the pool, because a file system may take its time to tell what it has left.
-private func checkSpaceForBodies(_ space: SpaceReserve, _ threads: NIOThreadPool) async throws(MetadataError) {
-    let outcome = await threads.runBlocking { Result { () throws(MetadataError) in try space.checkBody() } }
-    guard let outcome else { throw MetadataError(.unavailable, "the engine is stopping") }
-    try outcome.get()
 }

@@ -2,19 +2,19 @@
 ///
 /// What adds is refused while less than the reserve is available; what removes is let through down to a quarter of it, so
 /// that a full disk can be emptied. A write refused here has left no trace, and the next one may succeed.
-struct SpaceReserve: Sendable {
+package struct SpaceReserve: Sendable {
     private let reservedByteCount: UInt64
     /// `nil`: it cannot be told, and nothing is refused.
     private let availableByteCount: @Sendable () -> UInt64?
 
-    init(reservedByteCount: UInt64, availableByteCount: @escaping @Sendable () -> UInt64?) {
+    package init(reservedByteCount: UInt64, availableByteCount: @escaping @Sendable () -> UInt64?) {
         self.reservedByteCount = reservedByteCount
         self.availableByteCount = availableByteCount
     }
 
     /// Whether a large body may be written (or go on): it must leave twice the reserve, so that metadata can still be written
     /// when bodies no longer can. May block as `admit` does.
-    func checkBody() throws(MetadataError) {
+    package func checkBody() throws(MetadataError) {
         guard let available = availableByteCount(), available / 2 < reservedByteCount else { return }
         throw MetadataError(.noSpace, "the disk has \(available) bytes left, and large bodies must leave more")
     }
