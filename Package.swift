@@ -70,7 +70,7 @@ let package = Package(
         ),
 
         // Layer 3: replication.
-        .target(name: "Replication", dependencies: ["Checksum", "KeyValueStore", "Metadata", "Raft", nioCore]),
+        .target(name: "Replication", dependencies: ["Checksum", "FileSystem", "KeyValueStore", "Metadata", "Raft", nioCore]),
 
         // The proof: clusters in one thread and virtual time.
         .target(
@@ -168,7 +168,9 @@ let package = Package(
         .testTarget(name: "SimulationKitTests", dependencies: ["Raft", "SimulationKit"], exclude: ["Tables", "Transcripts"]),
         .testTarget(
             name: "ReplicationTests",
-            dependencies: ["KeyValueStore", "Metadata", "ObjectDataStore", "Raft", "Replication", nioCore]
+            dependencies: [
+                "Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore", "Raft", "Replication", nioCore,
+            ]
         ),
         .testTarget(name: "KeyValueStoreTests", dependencies: ["KeyValueStore", "KeyValueStoreTestKit"]),
         .testTarget(

@@ -123,6 +123,14 @@ package final class FaultyFileSystem: FileSystem {
         try operate("unlink", path) { tree throws(FileSystemError) in try tree.unlink(path) }
     }
 
+    package func link(_ source: String, to target: String) throws(FileSystemError) {
+        try operate("link", target) { tree throws(FileSystemError) in try tree.link(source, to: target) }
+    }
+
+    package func removeDirectory(_ path: String) throws(FileSystemError) {
+        try operate("rmdir", path) { tree throws(FileSystemError) in try tree.removeDirectory(path) }
+    }
+
     package func makeDirectory(_ path: String) throws(FileSystemError) {
         try operate("mkdir", path) { tree throws(FileSystemError) in try tree.makeDirectory(path) }
     }

@@ -123,6 +123,20 @@ struct FaultyTree {
         }
     }
 
+    func link(_ source: String, to target: String) throws(FileSystemError) {
+        let inode = try file(source, "link")
+        let (directory, name) = try parent(of: target, "link")
+        guard directory.entries[name] == nil else { throw FileSystemError(.exists, "link", target) }
+        directory.entries[name] = .file(inode)
+    }
+
+    func removeDirectory(_ path: String) throws(FileSystemError) {
+        let (directory, name) = try parent(of: path, "rmdir")
+        guard case .directory(let removed) = try node(path, "rmdir") else { throw FileSystemError(.notDirectory, "rmdir", path) }
+        guard removed.entries.isEmpty else { throw FileSystemError(.exists, "rmdir", path) }
+        directory.entries[name] = nil
+    }
+
     func makeDirectory(_ path: String) throws(FileSystemError) {
         let (directory, name) = try parent(of: path, "mkdir")
         guard directory.entries[name] == nil else { throw FileSystemError(.exists, "mkdir", path) }

@@ -14,8 +14,13 @@ package protocol FileSystem: Sendable {
     func rename(_ source: String, to target: String) throws(FileSystemError)
     /// Removes a file's name. Handles that are open stay readable.
     func unlink(_ path: String) throws(FileSystemError)
+    /// Gives a file a second name, which must be free. Both are the file; its bytes go with the last one.
+    /// - Throws: `.cannotLink` where it has to be copied instead: the names would be on different file systems, or theirs has no links.
+    func link(_ source: String, to target: String) throws(FileSystemError)
     /// - Throws: `.exists`, also if `path` is a file.
     func makeDirectory(_ path: String) throws(FileSystemError)
+    /// - Throws: `.exists` while there is anything in it.
+    func removeDirectory(_ path: String) throws(FileSystemError)
     /// The names in a directory, without `.` and `..`, in no order.
     func list(_ path: String) throws(FileSystemError) -> [String]
     /// Makes the names in a directory durable.
@@ -96,20 +101,30 @@ extension FileSystem {
         }
     }
 
+    /// Removes what `path` names, file or directory, with all that is in it; nothing if there is nothing. Not durable by itself.
+    package func removeAll(_ path: String) throws(FileSystemError) {
+        // A directory stands a second time in front of what is in it: by then it is empty.
+        var rest: [(path: String, isEmptied: Bool)] = [(path, false)]
+        while let (path, isEmptied) = rest.popLast() {
+            do throws(FileSystemError) {
+                if isEmptied {
+                    try removeDirectory(path)
+                } else if try status(path).isDirectory {
+                    rest.append((path, true))
+                    for name in try list(path) { rest.append(("\(path)/\(name)", false)) }
+                } else {
+                    try unlink(path)
+                }
+            } catch {
+                guard error.code == .notFound else { throw error }
+            }
+        }
+    }
+
     /// A whole file's content, at most `byteCountMax` of it.
     package func readFile(_ path: String, byteCountMax: Int) throws(FileSystemError) -> [UInt8] {
         let file = try open(path, .read)
-        let count = Int(min(try file.byteCount(), UInt64(byteCountMax)))
-        var bytes = [UInt8](repeating: 0, count: count)
-        var outcome: Result<Int, FileSystemError> = .success(0)
-        bytes.withUnsafeMutableBytes { buffer in
-            do throws(FileSystemError) {
-                outcome = .success(try file.read(into: buffer, at: 0))
-            } catch {
-                outcome = .failure(error)
-            }
-        }
-        return Array(bytes.prefix(try outcome.get()))
+        return try file.readBytes(at: 0, byteCount: Int(min(try file.byteCount(), UInt64(byteCountMax))))
     }
 
     /// Replaces a small file durably and whole: after a crash it has the old content or the new.
@@ -127,6 +142,20 @@ extension FileSystem {
 
 extension File {
     package func startReadahead(from offset: UInt64, byteCount: UInt64) {}
+
+    /// So many bytes, or those up to the file's end.
+    package func readBytes(at offset: UInt64, byteCount: Int) throws(FileSystemError) -> [UInt8] {
+        var outcome: Result<Int, FileSystemError> = .success(0)
+        let bytes = [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initializedCount in
+            do throws(FileSystemError) {
+                initializedCount = try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+            } catch {
+                outcome = .failure(error)
+            }
+        }
+        _ = try outcome.get()
+        return bytes
+    }
 
     /// Writes an array's bytes, by default at the start.
     package func write(_ bytes: [UInt8], at offset: UInt64 = 0) throws(FileSystemError) {

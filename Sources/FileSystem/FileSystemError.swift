@@ -23,6 +23,8 @@ package struct FileSystemError: Error, Sendable, CustomStringConvertible {
         case notDirectory
         case isDirectory
         case readOnly
+        /// A second name is not possible there.
+        case cannotLink
         case other
     }
 
@@ -59,6 +61,7 @@ extension FileSystemError.Code {
         case ENOTDIR: self = .notDirectory
         case EISDIR: self = .isDirectory
         case EROFS: self = .readOnly
+        case EXDEV, EMLINK, ENOTSUP: self = .cannotLink
         default: self = .other
         }
     }
@@ -76,6 +79,7 @@ extension FileSystemError.Code {
         case .notDirectory: ENOTDIR
         case .isDirectory: EISDIR
         case .readOnly: EROFS
+        case .cannotLink: EXDEV
         case .other: EINVAL
         }
     }

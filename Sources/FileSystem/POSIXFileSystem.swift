@@ -52,6 +52,20 @@ package struct POSIXFileSystem: FileSystem {
         _ = try retried("unlink", path) { unlinkFile(path) }
     }
 
+    package func link(_ source: String, to target: String) throws(FileSystemError) {
+        do {
+            _ = try retried("link", target) { linkFile(source, target) }
+        } catch {
+            // So says a file system without links, FAT for one.
+            guard error.number == EPERM else { throw error }
+            throw FileSystemError(number: EXDEV, operation: "link", path: target)
+        }
+    }
+
+    package func removeDirectory(_ path: String) throws(FileSystemError) {
+        _ = try retried("rmdir", path) { rmdir(path) }
+    }
+
     package func makeDirectory(_ path: String) throws(FileSystemError) {
         _ = try retried("mkdir", path) { mkdir(path, 0o700) }
     }
@@ -127,4 +141,5 @@ func retried(_ operation: String, _ path: String, _ call: () -> Int32) throws(Fi
 // The system's functions by names that our methods do not hide.
 private func openFile(_ path: String, _ flags: Int32, _ permissions: mode_t) -> Int32 { open(path, flags, permissions) }
 private func renameFile(_ source: String, _ target: String) -> Int32 { rename(source, target) }
+private func linkFile(_ source: String, _ target: String) -> Int32 { link(source, target) }
 private func unlinkFile(_ path: String) -> Int32 { unlink(path) }

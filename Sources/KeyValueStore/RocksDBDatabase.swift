@@ -15,6 +15,9 @@ final class RocksDBDatabase: @unchecked Sendable {
     /// By `ColumnFamily.index`.
     let families: [OpaquePointer]
     let usesWriteAheadLog: Bool
+    let access: RocksDBAccess
+    /// Called when the files are no longer in use.
+    private let onClosed: (@Sendable () -> Void)?
     private let native: RocksDBNativeOptions
     private let closed = Atomic(false)
 
@@ -24,28 +27,34 @@ final class RocksDBDatabase: @unchecked Sendable {
     static let defaultFamilyName = "default"
 
     /// - Throws: `.locked`, `.corruption`, `.ioError`, `.noSpace`, `.invalidArgument`.
-    init(path: String, families: [ColumnFamily], options: RocksDBOptions) throws(KeyValueStoreError) {
+    init(
+        path: String, families: [ColumnFamily], options: RocksDBOptions, access: RocksDBAccess,
+        onClosed: (@Sendable () -> Void)?
+    ) throws(KeyValueStoreError) {
         try Self.check(families, path: path)
         try RocksDBDirectory.check(path)
         let isNew = !RocksDBDirectory.exists(at: path)
         let all = [ColumnFamily(index: 0, name: Self.defaultFamilyName)] + families
         let native = RocksDBNativeOptions(options, families: all)
         var handles = [OpaquePointer?](repeating: nil, count: all.count)
-        let handle = try Self.open(path: path, families: all, native: native, handles: &handles)
+        let handle = try Self.open(path: path, families: all, native: native, access: access, handles: &handles)
         let opened = handles.compactMap { $0 }
         self.path = path
         self.handle = handle
         self.defaultFamily = opened[0]
         self.families = Array(opened.dropFirst())
         self.usesWriteAheadLog = options.usesWriteAheadLog
+        self.access = access
+        self.onClosed = onClosed
         self.native = native
-        if isNew { try RocksDBDirectory.syncParent(of: path) }
+        if isNew, access == .all { try RocksDBDirectory.syncParent(of: path) }
     }
 
     deinit {
         for family in families { rocksdb_column_family_handle_destroy(family) }
         rocksdb_column_family_handle_destroy(defaultFamily)
         rocksdb_close(handle)
+        onClosed?()
     }
 
     /// Refuses reads from now on and stops background work; without a write-ahead log, what is only in memory is written
@@ -79,7 +88,8 @@ final class RocksDBDatabase: @unchecked Sendable {
     }
 
     private static func open(
-        path: String, families: [ColumnFamily], native: borrowing RocksDBNativeOptions, handles: inout [OpaquePointer?]
+        path: String, families: [ColumnFamily], native: borrowing RocksDBNativeOptions, access: RocksDBAccess,
+        handles: inout [OpaquePointer?]
     ) throws(KeyValueStoreError) -> OpaquePointer {
         let names = families.map { $0.name.utf8CString }
         let joined = names.flatMap { $0 }
@@ -93,8 +103,14 @@ final class RocksDBDatabase: @unchecked Sendable {
                 defer { offset += name.count }
                 return buffer.baseAddress.map { $0 + offset }
             }
-            return rocksdb_open_column_families(
-                database, path, CInt(families.count), starts, options, &handles, &message)
+            switch access {
+            case .all:
+                return rocksdb_open_column_families(
+                    database, path, CInt(families.count), starts, options, &handles, &message)
+            case .reading:
+                return rocksdb_open_for_read_only_column_families(
+                    database, path, CInt(families.count), starts, options, &handles, 0, &message)
+            }
         }
         if let message { throw takeRocksDBError(message, path: path) }
         guard let handle, !handles.contains(nil) else {
@@ -102,6 +118,13 @@ final class RocksDBDatabase: @unchecked Sendable {
         }
         return handle
     }
+}
+
+/// What may be done with a database.
+enum RocksDBAccess {
+    case all
+    /// Nothing in its directory changes.
+    case reading
 }
 
 extension KeyValueStoreError {

@@ -22,7 +22,7 @@ package final class RocksDBStore: KeyValueStore {
         var failure: KeyValueStoreError?
     }
 
-    private let path: String
+    package let path: String
     private let familyCount: Int
     /// `nil` once closed. Held for no longer than it takes to copy the reference.
     private let database: Mutex<RocksDBDatabase?>
@@ -34,12 +34,27 @@ package final class RocksDBStore: KeyValueStore {
     ///   it has and the list lacks is an error.
     /// - Throws: `.locked` when the store is open already, here or in another process; `.corruption` with the damaged or
     ///   missing file; `.ioError`, `.noSpace`; `.invalidArgument` for names or indexes that make no sense.
+    /// - Parameter onClosed: called once when the files are no longer in use: the store is closed or released, and so are all
+    ///   snapshots, cursors and transactions of it. On whichever thread that happens, so it must not block.
     package init(
-        path: String, families: [ColumnFamily], options: RocksDBOptions = RocksDBOptions()
+        path: String, families: [ColumnFamily], options: RocksDBOptions = RocksDBOptions(),
+        onClosed: (@Sendable () -> Void)? = nil
     ) throws(KeyValueStoreError) {
         self.path = path
         self.familyCount = families.count
-        database = Mutex(try RocksDBDatabase(path: path, families: families, options: options))
+        database = Mutex(
+            try RocksDBDatabase(path: path, families: families, options: options, access: .all, onClosed: onClosed))
+    }
+
+    /// Opens the store at `path` for reading: nothing in its directory changes, and nobody else is kept out, so that nobody must be
+    /// writing there. Writes throw `.invalidArgument`.
+    package init(
+        reading path: String, families: [ColumnFamily], options: RocksDBOptions = RocksDBOptions()
+    ) throws(KeyValueStoreError) {
+        self.path = path
+        self.familyCount = families.count
+        database = Mutex(
+            try RocksDBDatabase(path: path, families: families, options: options, access: .reading, onClosed: nil))
     }
 
     package func makeSnapshot() -> RocksDBSnapshot {
@@ -91,6 +106,9 @@ package final class RocksDBStore: KeyValueStore {
         guard let database = currentDatabase else { throw .storeIsClosed }
         try writer.withLock { writer throws(KeyValueStoreError) in
             if database.isClosed { throw .storeIsClosed }
+            guard database.access == .all else {
+                throw KeyValueStoreError(.invalidArgument, "the store at \(path) is open for reading only")
+            }
             if let failure = writer.failure {
                 throw KeyValueStoreError(failure.code, "the store is read-only after a failed write: \(failure.detail)")
             }

@@ -21,7 +21,8 @@ package enum ObjectDataStoreError: Error, Sendable, CustomStringConvertible {
         switch error.code {
         case .noSpace: self = .noSpace(error)
         case .tooManyOpenFiles: self = .tooManyOpenFiles(error)
-        case .notFound, .exists, .io, .permission, .locked, .notDirectory, .isDirectory, .readOnly, .other:
+        case .notFound, .exists, .io, .permission, .locked, .notDirectory, .isDirectory, .readOnly,
+            .cannotLink, .other:
             self = .failed(error)
         }
     }

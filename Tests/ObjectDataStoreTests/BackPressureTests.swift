@@ -50,7 +50,9 @@ private final class SlowDisk: FileSystem {
     }
     func rename(_ source: String, to target: String) throws(FileSystemError) { try memory.rename(source, to: target) }
     func unlink(_ path: String) throws(FileSystemError) { try memory.unlink(path) }
+    func link(_ source: String, to target: String) throws(FileSystemError) { try memory.link(source, to: target) }
     func makeDirectory(_ path: String) throws(FileSystemError) { try memory.makeDirectory(path) }
+    func removeDirectory(_ path: String) throws(FileSystemError) { try memory.removeDirectory(path) }
     func list(_ path: String) throws(FileSystemError) -> [String] { try memory.list(path) }
     func synchronizeDirectory(_ path: String) throws(FileSystemError) { try memory.synchronizeDirectory(path) }
     func status(_ path: String) throws(FileSystemError) -> FileStatus { try memory.status(path) }

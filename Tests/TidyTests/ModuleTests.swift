@@ -20,7 +20,7 @@ struct ModuleTests {
         "S3API": ["Checksum", "HTTPServer", "Metadata", "ObjectDataStore"],
         "AdminAPI": ["HTTPServer", "Telemetry"],
         "RaftStorage": ["Checksum", "FileSystem", "Raft"],
-        "Replication": ["Checksum", "KeyValueStore", "Metadata", "Raft"],
+        "Replication": ["Checksum", "FileSystem", "KeyValueStore", "Metadata", "Raft"],
         "SimulationKit": ["Checksum", "FileSystem", "KeyValueStore", "Metadata", "Raft", "RaftStorage", "Replication"],
         "rustfs-simulate": ["SimulationKit"],
         "rustfs-metadata": [

@@ -164,7 +164,9 @@ private struct SpaceReportingFileSystem: FileSystem {
     func open(_ path: String, _ mode: OpenMode) throws(FileSystemError) -> any File { try base.open(path, mode) }
     func rename(_ source: String, to target: String) throws(FileSystemError) { try base.rename(source, to: target) }
     func unlink(_ path: String) throws(FileSystemError) { try base.unlink(path) }
+    func link(_ source: String, to target: String) throws(FileSystemError) { try base.link(source, to: target) }
     func makeDirectory(_ path: String) throws(FileSystemError) { try base.makeDirectory(path) }
+    func removeDirectory(_ path: String) throws(FileSystemError) { try base.removeDirectory(path) }
     func list(_ path: String) throws(FileSystemError) -> [String] { try base.list(path) }
     func synchronizeDirectory(_ path: String) throws(FileSystemError) { try base.synchronizeDirectory(path) }
     func status(_ path: String) throws(FileSystemError) -> FileStatus { try base.status(path) }
