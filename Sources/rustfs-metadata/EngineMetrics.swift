@@ -6,12 +6,10 @@ extension PrometheusMetricsFactory {
     private static var bucketCountMax: Int { 1000 }
 
     /// Exports the engine's state and the counters of the buckets of these owners (canonical ids).
-    func registerEngine(_ engine: LocalMetadataEngine, owners: [String]) {
+    func registerEngine(_ engine: some ServedEngine, owners: [String]) {
         for (name, help) in Self.engineHelp { describe(name, help) }
         registerCollector {
-            let status = engine.status()
-            guard !status.isClosed else { return [] }
-            return status.storeFigures.map { figure in
+            engine.storeFigures.map { figure in
                 MetricSample(
                     name: "rustfs_metadata_store_\(figure.name)", help: "A figure of the key-value store.", value: figure.value)
             }

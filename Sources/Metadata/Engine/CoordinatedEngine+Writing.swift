@@ -88,7 +88,7 @@ extension CoordinatedEngine {
         case .applied(.batch), .accepted: preconditionFailure("one change was answered as a batch")
         case .notApplied(let error):
             // With an unknown outcome the record may turn up at the next start, which sweeps the body if it does not.
-            if case .stored(let body)? = body, error.code != .unknownOutcome { await discardBody(body) }
+            if case .stored(let body)? = body, !error.isOutcomeUnknown { await discardBody(body) }
             throw error
         }
     }

@@ -128,7 +128,9 @@ extension StateStorage {
     ) throws(StateStorageError) -> [UInt8] {
         guard let snapshot = snapshots.withLock({ $0.first { $0.archive.id == id } }) else { throw .unknownSnapshot(id) }
         let (offset, overflows) = number.multipliedReportingOverflow(by: UInt64(chunkByteCount))
-        guard chunkByteCount > 0, !overflows, offset < snapshot.archive.byteCount else { throw .unknownChunk(id, number: number) }
+        guard chunkByteCount > 0, !overflows, offset < snapshot.archive.byteCount else {
+            throw .unknownChunk(id, number: number)
+        }
         let count = Int(min(UInt64(chunkByteCount), snapshot.archive.byteCount - offset))
         do throws(StateStorageError) {
             return try snapshot.archive.bytes(at: offset, byteCount: count, in: snapshot.path, fileSystem)

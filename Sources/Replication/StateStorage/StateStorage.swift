@@ -113,13 +113,15 @@ package final class StateStorage: Sendable {
         if let pointer {
             guard installed.contains(pointer.directoryName) else {
                 throw .damaged(
-                    path: "\(directory)/\(StorePointer.fileName)", reason: "there is no \(pointer.directoryName), which it names")
+                    path: "\(directory)/\(StorePointer.fileName)",
+                    reason: "there is no \(pointer.directoryName), which it names")
             }
             try removeFiles(ofStoreAt: directory)
         } else if let first = installed.first, !names.contains("CURRENT") {
             // An installation never begins before there is a store.
             throw .damaged(
-                path: "\(directory)/\(StorePointer.fileName)", reason: "it is missing, though there is an installed store \(first)")
+                path: "\(directory)/\(StorePointer.fileName)",
+                reason: "it is missing, though there is an installed store \(first)")
         }
         try StateStorageError.files { () throws(FileSystemError) in
             for name in installed where name != pointer?.directoryName { try fileSystem.removeAll("\(directory)/\(name)") }
