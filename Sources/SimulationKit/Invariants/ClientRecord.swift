@@ -24,11 +24,6 @@ struct ClientRecord {
         return low == 0 ? .zero : acknowledged[low - 1].index
     }
 
-    func checkNotRefused(_ entry: Entry) throws(InvariantViolation) {
-        guard !refused.isEmpty, let number = ReferenceReplica.operationNumber(entry), refused.contains(number) else { return }
-        throw InvariantViolation(.refusedNeverAppears, "operation \(number) was refused, and is committed at \(entry.index)")
-    }
-
     /// Whether somebody was told what came of it, or is gone.
     func isAnswered(_ number: UInt64) -> Bool { answered.contains(number) }
 
@@ -40,12 +35,22 @@ struct ClientRecord {
 
     mutating func refuse(_ number: UInt64) { refused.insert(number) }
 
+    func isRefused(_ number: UInt64) -> Bool { refused.contains(number) }
+
     mutating func acknowledge(_ index: LogIndex, at time: UInt64) {
         if index > acknowledgedIndex { acknowledged.append((time, index)) }
     }
 }
 
 extension InvariantChecker {
+    /// An entry has just been committed. That of a session that ended before it may carry what was refused: it has no effect.
+    func checkNotRefused(_ entry: Entry) throws(InvariantViolation) {
+        guard let number = ReferenceReplica.operationNumber(entry), clients.isRefused(number),
+            reference.effectOfOperation[number] != nil
+        else { return }
+        throw InvariantViolation(.refusedNeverAppears, "operation \(number) was refused, and takes effect at \(entry.index)")
+    }
+
     /// A client is told what came of its write.
     mutating func answered(_ number: UInt64, _ outcome: ProposalOutcome, level: WriteLevel, at time: UInt64)
         throws(InvariantViolation)

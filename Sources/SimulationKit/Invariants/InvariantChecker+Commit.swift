@@ -17,8 +17,8 @@ extension InvariantChecker {
                 throw InvariantViolation(.orderedPositions, "node \(core.id) commits \(index), which its log does not hold")
             }
             try committed.commit(entry, in: core.term)
-            try clients.checkNotRefused(entry)
             try reference.apply(entry, clients: clients)
+            try checkNotRefused(entry)
         }
     }
 
