@@ -28,7 +28,7 @@ extension RaftCore {
     ) throws(ChangeRefusal) -> (index: LogIndex, term: Term) {
         let payload = change.encoded()
         do throws(ProposalRefusal) {
-            try checkProposal(payload.count, largest: payload.count)
+            try checkProposal(payload.count, count: 1, largest: payload.count)
         } catch { throw .proposal(error) }
         if settings.validatesChanges {
             guard pendingChangeIndex <= log.applied || settings.mutations.contains(.overlapsChanges) else {
