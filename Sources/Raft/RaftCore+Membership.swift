@@ -128,9 +128,12 @@ extension RaftCore {
         becomeFollower(term: term, leader: nil)
     }
 
-    /// A transition that ends by itself does so as soon as it is in force.
+    /// A transition that ends by itself does so as soon as it is in force, but not while leadership is handed over: the target would
+    /// have more to catch up with, and the end could take its vote away. Then the next leader ends it, or this one when it stays.
     mutating func leaveJointIfDue() {
-        guard role == .leader, configuration.isJoint, configuration.autoLeave, log.applied >= pendingChangeIndex else { return }
+        guard role == .leader, transferTarget == nil, configuration.isJoint, configuration.autoLeave,
+            log.applied >= pendingChangeIndex
+        else { return }
         appendChange(ConfigurationChange.leaveJoint.encoded())
     }
 

@@ -90,7 +90,7 @@ extension RaftCore {
 
     @discardableResult
     mutating func sendAppend(to position: Int, evenEmpty: Bool) -> Bool {
-        guard !peers[position].isPaused, !peers[position].awaitsFetch else { return false }
+        guard !peers[position].isPaused, peers[position].fetch == .idle else { return false }
         let next = peers[position].next
         guard log.term(at: next.previous) != nil else { return sendSnapshot(to: position) }
         guard next <= log.lastIndex, !(peers[position].state == .replicate && peers[position].inflights.isFull(settings)) else {
@@ -98,7 +98,7 @@ extension RaftCore {
             return evenEmpty
         }
         guard log.cache.has(next) else {
-            peers[position].awaitsFetch = true
+            peers[position].fetch = .underWay
             ready.fetches.append(
                 LogFetch(
                     purpose: .peer(peers[position].node), first: next, last: log.cache.firstIndex.previous,
@@ -261,7 +261,7 @@ extension RaftCore {
         guard role == .leader else { throw .notLeader(leader) }
         guard let position = peerPosition(node), configuration.hasVoter(node) else { throw .notVoter(node) }
         guard node != id else {
-            transferTarget = nil
+            endTransfer()
             return
         }
         guard transferTarget != node else { return }
@@ -273,5 +273,12 @@ extension RaftCore {
         } else {
             sendAppend(to: position, evenEmpty: true)
         }
+    }
+
+    /// This node leads on.
+    mutating func endTransfer() {
+        guard transferTarget != nil else { return }
+        transferTarget = nil
+        leaveJointIfDue()
     }
 }

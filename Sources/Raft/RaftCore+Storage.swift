@@ -141,7 +141,7 @@ extension RaftCore {
     }
 
     var canHandOutEntriesToApply: Bool {
-        log.handedToApply < applicable && unapplied.byteCount < settings.unappliedByteCountMax && !isApplyFetching
+        log.handedToApply < applicable && unapplied.byteCount < settings.unappliedByteCountMax && applyFetch == .idle
             && !writes.isInstalling
     }
 
@@ -150,7 +150,7 @@ extension RaftCore {
         let first = log.handedToApply.next
         let byteCountMax = applyByteCountMax
         guard log.cache.has(first) else {
-            isApplyFetching = true
+            applyFetch = .underWay
             let last = min(applicable, log.cache.firstIndex.previous)
             ready.fetches.append(LogFetch(purpose: .apply, first: first, last: last, byteCountMax: byteCountMax))
             return
@@ -182,24 +182,33 @@ extension RaftCore {
 
     // MARK: Older entries
 
-    /// Entries from the log, as asked for; none if the log does not have them any more.
+    /// Entries from the log, as asked for; none if the log does not have them any more, or not now. It is asked again at the next tick.
     package mutating func fetched(_ fetch: LogFetch, _ entries: [Entry]) {
         switch fetch.purpose {
         case .apply:
-            isApplyFetching = false
+            guard applyFetch == .underWay else { return }
+            applyFetch = entries.isEmpty ? .fruitless : .idle
             // A snapshot may have taken their place meanwhile.
             if fetch.first == log.handedToApply.next, entries.first?.index == fetch.first {
                 handOut(settings.prefix(of: entries, byteCountMax: applyByteCountMax))
             }
         case .peer(let node):
             guard let position = peerPosition(node) else { return }
-            peers[position].awaitsFetch = false
-            guard role == .leader else { return }
+            guard role == .leader, peers[position].fetch == .underWay else { return }
+            peers[position].fetch = entries.isEmpty ? .fruitless : .idle
             let entries = settings.prefix(of: entries, byteCountMax: settings.messageByteCountMax)
             // The log may have been replaced since it was asked; if the last entry is still this log's, all before it are.
             let isWanted = entries.first?.index == peers[position].next
             let isOfThisLog = entries.last.map { log.term(at: $0.index) == $0.term } ?? false
             if isWanted, isOfThisLog, !peers[position].isPaused { sendEntries(entries, to: position) }
+            sendAppends(to: position)
+        }
+    }
+
+    mutating func retryFruitlessFetches() {
+        if applyFetch == .fruitless { applyFetch = .idle }
+        for position in peers.indices where peers[position].fetch == .fruitless {
+            peers[position].fetch = .idle
             sendAppends(to: position)
         }
     }

@@ -59,7 +59,7 @@ package struct RaftCore: Sendable {
     /// Messages that wait until what is in memory now is durable.
     var responses: [Message] = []
     var unapplied = UnappliedBytes()
-    var isApplyFetching = false
+    var applyFetch = FetchState.idle
 
     var ready = Ready()
     private var shownStanding: Standing
