@@ -8,6 +8,7 @@ extension RaftCore {
     /// One tick of the driver's clock has passed.
     package mutating func tick() {
         electionElapsed += 1
+        retryFruitlessFetches()
         if role == .leader {
             tickLeader()
             return
@@ -33,7 +34,7 @@ extension RaftCore {
                 peers[position].isActive = false
             }
             // A target that did not make it within an election timeout: proposals go on (thesis, 3.10).
-            transferTarget = nil
+            endTransfer()
         }
         if heartbeatElapsed >= settings.heartbeatTicks {
             heartbeatElapsed = 0
