@@ -218,7 +218,7 @@ extension RaftCore {
 
     /// All of these must elect this node: the configuration in force, and those that the changes in its log would make. One of
     /// them may be in force elsewhere already.
-    private var electorates: [JointQuorum] {
+    var electorates: [JointQuorum] {
         if settings.mutations.contains(.ignoresUnappliedChanges) { return [electorate] }
         return [electorate] + configurationsToCome.map(quorum)
     }

@@ -120,9 +120,12 @@ package struct RaftCore: Sendable {
     /// Rounds of reads that no quorum has confirmed yet.
     package var openReadRounds: Int { reads.batches.count }
 
-    /// It may be elected.
+    /// It may be elected: it is a voter, or would be by a change in its log. (A learner whose promotion is not applied may have the only log
+    /// that the others could follow; it must win without itself in the configuration that is in force.)
     var isPromotable: Bool {
-        configuration.hasVoter(id) && !isRemoved && !isStorageStalled && !writes.isInstalling
+        guard !isRemoved, !isStorageStalled, !writes.isInstalling else { return false }
+        return configuration.hasVoter(id)
+            || electorates.contains { $0.incoming.voters.contains(id) || $0.outgoing.voters.contains(id) }
     }
 
     // MARK: Peers
