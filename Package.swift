@@ -70,6 +70,15 @@ let package = Package(
         ),
 
         // Layer 3: replication.
+        .target(
+            name: "PeerTransport",
+            dependencies: [
+                "Checksum", nioCore,
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
         .target(name: "Replication", dependencies: ["Checksum", "KeyValueStore", "Metadata", "Raft", nioCore]),
 
         // The proof: clusters in one thread and virtual time.
@@ -194,6 +203,16 @@ let package = Package(
                 "HTTPServer", nioCore,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .testTarget(
+            name: "PeerTransportTests",
+            dependencies: [
+                "Checksum", "PeerTransport", nioCore,
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),

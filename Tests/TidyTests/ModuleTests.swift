@@ -20,6 +20,7 @@ struct ModuleTests {
         "S3API": ["Checksum", "HTTPServer", "Metadata", "ObjectDataStore"],
         "AdminAPI": ["HTTPServer", "Telemetry"],
         "RaftStorage": ["Checksum", "FileSystem", "Raft"],
+        "PeerTransport": ["Checksum"],
         "Replication": ["Checksum", "KeyValueStore", "Metadata", "Raft"],
         "SimulationKit": ["Checksum", "FileSystem", "KeyValueStore", "Metadata", "Raft", "RaftStorage", "Replication"],
         "rustfs-simulate": ["SimulationKit"],

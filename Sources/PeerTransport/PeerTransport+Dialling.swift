@@ -1,0 +1,219 @@
+import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// The connections that this node sends on. Control comes first; the other lanes follow when it is open, and end with it.
+extension PeerTransport {
+    func dial(_ route: PeerRoute) {
+        guard phase == .running, let peer = peer(route.node) else { return }
+        route.attempt += 1
+        guard let address = PeerAddress(peer.contact.address) else {
+            if logGate.opens(for: "address", "\(peer.node)", quiet: nil) {
+                logger.error(
+                    "a peer's address is no host and port",
+                    metadata: ["node": "\(peer.node)", "address": "\(peer.contact.address)"])
+            }
+            route.delay.raise()
+            return retry(route)
+        }
+        let attempt = route.attempt
+        route.state = .dialling(attempt)
+        entered(count: 1)
+        connect(to: address).assumeIsolated().whenComplete { [self] result in
+            if case .success(let channel) = result { track(channel) }
+            entered(count: -1)
+            guard case .dialling(attempt) = route.state, phase == .running else {
+                if case .success(let channel) = result { channel.close(promise: nil) }
+                return
+            }
+            do {
+                try begin(route, on: result.get(), at: address)
+            } catch {
+                failedToConnect(route, error)
+            }
+        }
+    }
+
+    private func connect(to address: PeerAddress) -> EventLoopFuture<any Channel> {
+        var bootstrap = ClientBootstrap(group: eventLoop)
+            .connectTimeout(.milliseconds(settings.connectMilliseconds))
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.socketOption(.so_keepalive), value: 1)
+        #if os(Linux)
+            // A peer that vanished without a word acknowledges nothing.
+            bootstrap = bootstrap.channelOption(.tcpOption(.userTimeout), value: SocketOptionValue(settings.stallMilliseconds))
+        #endif
+        if let literal = try? SocketAddress(ipAddress: address.host, port: address.port) {
+            return bootstrap.connect(to: literal)
+        }
+        return bootstrap.connect(host: address.host, port: address.port)
+    }
+
+    private func begin(_ route: PeerRoute, on channel: any Channel, at address: PeerAddress) throws {
+        guard let peer = peer(route.node) else { return channel.close(promise: nil) }
+        do {
+            // The other lanes lead to whom control has found.
+            let incarnation = peer.contact.incarnation ?? peer.control?.peer?.incarnation
+            let connection = OutgoingConnection(route: route, incarnation: incarnation, transport: self)
+            route.state = .connected(connection)
+            if let tls {
+                try channel.pipeline.syncOperations.addHandler(tls.clientHandler(host: address.host))
+            }
+            try channel.pipeline.syncOperations.addHandler(connection)
+        } catch {
+            channel.close(promise: nil)
+            throw error
+        }
+    }
+
+    private func failedToConnect(_ route: PeerRoute, _ error: any Error) {
+        counts.dialsFailed += 1
+        if logGate.opens(for: "unreachable", "\(route.node)", quiet: nil) {
+            logger.info(
+                "a peer cannot be reached; it is tried again", metadata: ["node": "\(route.node)", "error": "\(error)"])
+        }
+        retry(route)
+    }
+
+    /// Dials again after a while.
+    private func retry(_ route: PeerRoute) {
+        guard phase == .running else {
+            route.state = .idle
+            return
+        }
+        route.state = .waiting(
+            eventLoop.assumeIsolated().scheduleTask(in: route.delay.take()) { [self] in dial(route) })
+    }
+
+    /// Begins anew, and at once.
+    func redial(_ peer: Peer) {
+        abandon(peer)
+        for lane in PeerLane.allCases { peer.routes[lane].delay.reset() }
+        dial(peer.routes.control)
+    }
+
+    func abandon(_ peer: Peer) {
+        for lane in PeerLane.allCases { peer.routes[lane].abandon() }
+    }
+
+    // MARK: What becomes of a connection
+
+    /// Why the owner of a welcome is not whom this node wants to talk to.
+    func refusal(ofAnswer acceptor: PeerIdentity, expected: (node: UInt64, incarnation: UInt64?)) -> PeerRefusal? {
+        if let cluster = identity.cluster, let theirs = acceptor.cluster, cluster != theirs { return .wrongCluster }
+        if acceptor.node != expected.node { return .notThisNode }
+        if let incarnation = expected.incarnation, incarnation != acceptor.incarnation { return .notThisIncarnation }
+        return nil
+    }
+
+    func opened(_ connection: OutgoingConnection, _ identity: PeerIdentity) {
+        let route = connection.route
+        guard let peer = peer(route.node) else { return connection.close() }
+        if route.lane != .control, peer.control.map({ $0.version != connection.version || $0.peer != identity }) ?? true {
+            // The peer was started anew in between: control finds out too, and dials all lanes again.
+            connection.close()
+            return retry(route)
+        }
+        route.delay.reset()
+        route.traffic.connections += 1
+        guard route.lane == .control else { return }
+        peer.isLost = false
+        logGate.forget("\(peer.node)")
+        logger.info("connected to a peer", metadata: ["node": "\(peer.node)", "version": "\(connection.version)"])
+        let version = connection.version
+        tell { $0.connected(identity, version: version) }
+        for lane in [PeerLane.log, .snapshot] {
+            peer.routes[lane].abandon()
+            peer.routes[lane].delay.reset()
+            dial(peer.routes[lane])
+        }
+    }
+
+    /// The channel of the connection is closed, by the other end or by an error.
+    func ended(_ connection: OutgoingConnection) {
+        let wasOpen = connection.isOpen
+        if wasOpen {
+            if connection.route.lane == .control, let peer = peer(connection.route.node) { lost(peer) }
+        } else {
+            counts.dialsFailed += 1
+        }
+        dropped(connection)
+    }
+
+    func failed(_ connection: OutgoingConnection, _ reason: String) {
+        counts.handshakeTimeouts += 1
+        if logGate.opens(for: reason, "\(connection.route.node)", quiet: nil) {
+            logger.warning(
+                "a connection to a peer failed", metadata: ["node": "\(connection.route.node)", "reason": "\(reason)"])
+        }
+        dropped(connection)
+    }
+
+    func stalled(_ connection: OutgoingConnection) {
+        counts.stalls += 1
+        let route = connection.route
+        logger.warning("a peer takes nothing any more", metadata: ["node": "\(route.node)", "lane": "\(route.lane)"])
+        if route.lane == .control, let peer = peer(route.node) { lost(peer) }
+        dropped(connection)
+    }
+
+    /// What came is no answer.
+    func broke(_ connection: OutgoingConnection, _ fault: PeerWireFault, address: SocketAddress?) {
+        logMalformed(fault, address)
+        connection.route.delay.raise()
+        dropped(connection)
+    }
+
+    func refused(_ connection: OutgoingConnection, by acceptor: PeerIdentity, _ reason: PeerRefusal) {
+        counts.refusals += 1
+        if logGate.opens(for: "refused by \(acceptor): \(reason)", "\(connection.route.node)", quiet: nil) {
+            logger.warning(
+                "a peer refuses this node",
+                metadata: [
+                    "node": "\(connection.route.node)", "reason": "\(reason)", "answered": "\(acceptor.node)",
+                    "incarnation": "\(acceptor.incarnation)",
+                ])
+        }
+        tell { $0.refused(by: acceptor, reason: reason) }
+        connection.route.delay.raise()
+        dropped(connection)
+    }
+
+    func refused(_ connection: OutgoingConnection, _ acceptor: PeerIdentity, _ reason: PeerRefusal) {
+        logRefusal(of: acceptor, reason, at: "\(connection.route.node)")
+        connection.route.delay.raise()
+        dropped(connection)
+    }
+
+    func lost(_ peer: Peer) {
+        guard !peer.isLost else { return }
+        peer.isLost = true
+        let node = peer.node
+        logger.info("the connection with a peer is lost", metadata: ["node": "\(node)"])
+        tell { $0.connectionLost(node) }
+    }
+
+    /// The connection is over; the route is tried again.
+    private func dropped(_ connection: OutgoingConnection) {
+        connection.close()
+        let route = connection.route
+        guard case .connected(let current) = route.state, current === connection else { return }
+        guard let peer = peer(route.node) else { return route.abandon() }
+        if route.lane == .control {
+            abandon(peer)
+            retry(route)
+        } else if peer.control != nil {
+            retry(route)
+        } else {
+            route.abandon()
+        }
+    }
+}
+
+extension NIOBSDSocket.Option {
+    #if os(Linux)
+        /// TCP_USER_TIMEOUT: how many milliseconds what was sent may stay without an acknowledgement.
+        fileprivate static let userTimeout = NIOBSDSocket.Option(rawValue: 18)
+    #endif
+}
