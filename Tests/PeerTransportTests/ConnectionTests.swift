@@ -7,7 +7,7 @@ struct ConnectionTests {
     @Test("Each lane carries frames in order, both ways, with the sender's identity and the version")
     func roundTrip() async throws {
         let (first, second) = (TestNode(node: 1), TestNode(node: 2))
-        try await withNodes(first, second) {
+        try await withNodes(first, second, admission: { _ in nil }) {
             try await first.contact(second)
             try await second.contact(first)
             try await waitUntil { try await first.isConnected(to: 2) }

@@ -158,12 +158,16 @@ final class RecordedLog: LogHandler, Sendable {
 }
 
 /// Runs `body` with nodes that are closed whatever happens.
-func withNodes(_ nodes: TestNode..., body: () async throws -> Void) async throws {
+///
+/// - Parameter admission: by contacts if nil; otherwise nodes may know each other one after the other without being refused at first.
+func withNodes(
+    _ nodes: TestNode..., admission: (@Sendable (PeerIdentity) -> PeerRefusal?)? = nil, body: () async throws -> Void
+) async throws {
     func closeAll() async throws {
         for node in nodes { try await node.close() }
     }
     do {
-        for node in nodes { try await node.start() }
+        for node in nodes { try await node.start(admission: admission) }
         try await body()
     } catch {
         try await closeAll()
