@@ -143,7 +143,9 @@ extension SnapshotArchive {
 extension File {
     /// Copies so many bytes to the start of another file, if there are as many. - Returns: their CRC-32C.
     func copy(at offset: UInt64, byteCount: UInt64, to target: any File) throws(FileSystemError) -> UInt32 {
-        try copy(at: offset, byteCount: byteCount) { (bytes, place) throws(FileSystemError) in try target.write(bytes, at: place) }
+        try copy(at: offset, byteCount: byteCount) { (bytes, place) throws(FileSystemError) in
+            try target.write(bytes, at: place)
+        }
     }
 
     /// The CRC-32C of all of it.

@@ -77,7 +77,9 @@ struct SnapshotManifest: Hashable, Sendable {
         }
         let content = Array(bytes.dropLast(MemoryLayout<UInt32>.size))
         var end = BytesReader(Array(bytes.suffix(MemoryLayout<UInt32>.size)))
-        guard try end.readUInt32() == content.withUnsafeBytes({ CRC32C.checksum($0) }) else { throw .invalid(field: "checksum") }
+        guard try end.readUInt32() == content.withUnsafeBytes({ CRC32C.checksum($0) }) else {
+            throw .invalid(field: "checksum")
+        }
         var reader = BytesReader(content)
         _ = try reader.readBytes(Self.headByteCount)
         let index = try reader.readIndex("index")
