@@ -15,59 +15,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(ROOT / "Tests" / "EndToEndTests" / "support")]
 
+from figures import BINARIES, MIB, Figures, load, processor_seconds, say, words  # noqa: E402
 from s3_client import S3Client  # noqa: E402
 from server import Server  # noqa: E402
 
-BINARIES = ROOT / ".build" / "release"
-TICKS = os.sysconf("SC_CLK_TCK")
-MIB = 1 << 20
-CONNECTIONS = 64
 # One run of the generator signs all its requests first; this bounds its memory and the age of its signatures.
 FILL_BATCH = 100_000
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-class Figures:
-    """What was measured; a line of the table each."""
-
-    def __init__(self):
-        self.rows = []
-
-    def add(self, name, value, unit, target=None, at_least=False):
-        verdict = ""
-        if target is not None:
-            verdict = "PASS" if (value >= target if at_least else value < target) else "MISS"
-        wanted = "" if target is None else f"{'≥' if at_least else '<'} {target:g}"
-        self.rows.append((name, f"{value:.2f}" if value < 100 else f"{value:.0f}", unit, wanted, verdict))
-        say(f"   {name}: {self.rows[-1][1]} {unit} {verdict}")
-
-    def report(self):
-        rows = [("figure", "value", "unit", "target", ""), *self.rows]
-        widths = [max(len(row[column]) for row in rows) for column in range(5)]
-        for name, value, unit, target, verdict in rows:
-            print(f"{name:<{widths[0]}}  {value:>{widths[1]}} {unit:<{widths[2]}}  {target:<{widths[3]}}  {verdict}".rstrip())
-        return all(row[4] != "MISS" for row in self.rows)
-
-
-def processor_seconds(pid):
-    """User and system time of a process so far; in hundredths of a second, so measure over seconds."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def load(kind, port, **options):
-    """Runs s3-load; its figures."""
-    command = [str(BINARIES / "s3-load"), kind, "--port", str(port), "--connections", str(CONNECTIONS)]
-    for name, value in options.items():
-        command += [f"--{name.replace('_', '-')}", str(value)]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    figures = {name: float(value) for name, value in (word.split("=") for word in output.split())}
-    if figures["errors"]:
-        raise RuntimeError(f"errors under load: {' '.join(command)}: {output}")
-    return figures
 
 
 @contextlib.contextmanager
@@ -115,7 +68,7 @@ class Bench:
                     [str(BINARIES / "raft-core"), "--inflight", str(inflight), "--seconds", str(self.seconds)],
                     check=True, stdout=subprocess.PIPE, text=True,
                 ).stdout
-                rates.append(float(dict(word.split("=") for word in output.split())["entries_per_second"]))
+                rates.append(words(output)["entries_per_second"])
             self.figures.add(
                 f"Raft core: {inflight} in flight", statistics.median(rates), "entries/s", target, at_least=True
             )
@@ -290,11 +243,10 @@ class Bench:
 
     def raft_log_words(self, command, directory, **options):
         """Runs raft-log; its figures."""
-        words = [str(BINARIES / "raft-log"), command, "--directory", str(directory)]
+        arguments = [str(BINARIES / "raft-log"), command, "--directory", str(directory)]
         for name, value in options.items():
-            words += [f"--{name}", str(value)]
-        output = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
-        return {name: float(value) for name, value in (word.split("=") for word in output.split())}
+            arguments += [f"--{name}", str(value)]
+        return words(subprocess.run(arguments, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
     def raft_log(self):
         say("== Raft log: entries of 256 B by 64 writers against synced writes of 4 KiB by one thread")
