@@ -15,6 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(ROOT / "Tests" / "EndToEndTests" / "support")]
 
+from cluster_rates import Rates  # noqa: E402
 from figures import BINARIES, MIB, Figures, load, processor_seconds, say, words  # noqa: E402
 from s3_client import S3Client  # noqa: E402
 from server import Server  # noqa: E402
@@ -39,8 +40,8 @@ class Bench:
         self.options = options
         self.directory = pathlib.Path(options.directory)
         self.figures = Figures()
-        self.rounds = 3 if options.quick else 5
-        self.seconds = 1 if options.quick else 3
+        self.rounds = options.rounds or (3 if options.quick else 5)
+        self.seconds = options.seconds or (1 if options.quick else 3)
         self.long_bytes = (256 if options.quick else 2048) * MIB
 
     @contextlib.contextmanager
@@ -124,7 +125,7 @@ class Bench:
                 before = self.synced_appends(self.seconds / 2)
                 spent = processor_seconds(server.process.pid)
                 result = load(
-                    "put", server.address[1], prefix=f"round-{number}-", keys=40_000 * self.seconds, seconds=self.seconds
+                    "put", server.address[1], prefix=f"round-{number}-", keys=int(40_000 * self.seconds), seconds=self.seconds
                 )
                 costs.append((processor_seconds(server.process.pid) - spent) / result["all_requests"] * 1e6)
                 after = self.synced_appends(self.seconds / 2)
@@ -283,6 +284,16 @@ class Bench:
             )
         shutil.rmtree(directory, ignore_errors=True)
 
+    # The cluster.
+
+    def cluster(self):
+        rates = Rates(self)
+        parts = {"etcd": rates.versus_etcd, "batches": rates.batches, "alone": rates.alone}
+        for name in self.options.cluster_parts or parts:
+            if name not in parts:
+                raise SystemExit(f"script/bench: --only: {name} is none of {', '.join(parts)}")
+            parts[name]()
+
     def run(self, part):
         self.directory.mkdir(parents=True, exist_ok=True)
         if part in ("raft", "all"):
@@ -293,6 +304,8 @@ class Bench:
             self.put()
         if part in ("raft-log", "all"):
             self.raft_log()
+        if part in ("cluster", "all"):
+            self.cluster()
         if part in ("list", "memory", "all"):
             with self.server() as (server, client):
                 say(f"== Filling a bucket with {self.options.objects} objects")
@@ -306,8 +319,11 @@ class Bench:
 def main():
     parser = argparse.ArgumentParser(prog="script/bench")
     parser.add_argument(
-        "part", nargs="?", default="all", choices=["all", "raft", "raft-log", "get", "put", "list", "memory"]
+        "part", nargs="?", default="all", choices=["all", "raft", "raft-log", "get", "put", "cluster", "list", "memory"]
     )
+    parser.add_argument("--only", dest="cluster_parts", type=lambda text: text.split(","))
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seconds", type=float)
     parser.add_argument("--objects", type=int)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--directory", default=str(ROOT / ".build" / "bench"))
