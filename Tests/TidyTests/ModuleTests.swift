@@ -27,8 +27,8 @@ struct ModuleTests {
         "SimulationKit": ["Checksum", "FileSystem", "KeyValueStore", "Metadata", "Raft", "RaftStorage", "Replication"],
         "rustfs-simulate": ["SimulationKit"],
         "rustfs-metadata": [
-            "AdminAPI", "Configuration", "FileSystem", "HTTPServer", "KeyValueStore", "Metadata", "ObjectDataStore", "S3API",
-            "Telemetry",
+            "AdminAPI", "Configuration", "FileSystem", "HTTPServer", "KeyValueStore", "Metadata", "ObjectDataStore",
+            "PeerTransport", "Raft", "Replication", "S3API", "Telemetry",
         ],
     ]
 

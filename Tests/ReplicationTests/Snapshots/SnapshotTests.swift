@@ -243,14 +243,14 @@ struct SnapshotTests {
         let (cluster, late) = try Self.withLateNode()
         let leader = try #require(cluster.leader)
         late.holdsInstall = true
-        try late.begin(at: cluster.now)
-        try cluster.run(upTo: 2000) { leader.replica?.core.progress(of: late.node)?.state == .snapshot }
         // One chunk for every twenty writes.
-        var number = 100
+        var number = 101
         cluster.loses = { envelope in
             if case .snapshotRequest = envelope.message { return number % 20 != 0 }
             return false
         }
+        try late.begin(at: cluster.now)
+        try cluster.run(upTo: 2000) { leader.replica?.core.progress(of: late.node)?.state == .snapshot }
         let base = leader.replica?.core.baseIndex
         while late.installCount == 0, number < 1000 {
             try cluster.putAndWait("k\(number)", 1, on: leader)

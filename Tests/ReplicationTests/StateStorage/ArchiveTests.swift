@@ -120,14 +120,13 @@ struct ArchiveTests {
         if let index { offer.mark.index = index }
         offer.fingerprint = archive.fingerprint
         offer.byteCount = UInt64(bytes.count)
+        var failure: ReceptionFailure?
         do throws(ReceptionFailure) {
             _ = try storage.openReception(offer)
             try storage.storeChunk(0, of: offer.id, bytes)
             try storage.finishReception(offer.id)
-            return (nil, try directory.files(below: "."))
-        } catch let failure as ReceptionFailure {
-            return (failure, try directory.files(below: "."))
-        }
+        } catch { failure = error }
+        return (failure, try directory.files(below: "."))
     }
 
     private func expectDamage(_ archive: CraftedArchive, index: LogIndex? = nil) throws {
