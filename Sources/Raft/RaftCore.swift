@@ -86,7 +86,7 @@ package struct RaftCore: Sendable {
         configuration = stored.baseConfiguration
         handedHardState = HardState(term: stored.term, vote: stored.vote, commit: stored.commit)
         shownStanding = Standing(role: .follower, term: stored.term, leader: nil)
-        for change in log.changes where change.index <= log.applied {
+        for change in log.changes where change.index > stored.configurationIndex && change.index <= log.applied {
             if let next = next(configuration, after: change) { configuration = next }
         }
         rebuildPeers()

@@ -36,7 +36,9 @@ struct ReplicaLog: Sendable {
         firstUnwritten = stored.lastIndex.next
         cache = EntryCache(
             stored.newestEntries, endingAt: stored.lastIndex, entryOverheadByteCount: entryOverheadByteCount)
-        precondition(baseIndex <= applied && applied <= commit && commit <= lastIndex, "the stored positions are out of order")
+        precondition(
+            max(baseIndex, stored.configurationIndex) <= applied && applied <= commit && commit <= lastIndex,
+            "the stored positions are out of order")
     }
 
     var lastIndex: LogIndex { cache.lastIndex }
@@ -256,8 +258,10 @@ package struct StoredLog: Sendable {
     /// The entry before the first that the log holds; (0, 0) if none was forgotten.
     package var baseIndex = LogIndex.zero
     package var baseTerm = Term.zero
-    /// The configuration at the base.
+    /// The configuration at the base, or at `configurationIndex` if that lies behind it.
     package var baseConfiguration = Configuration()
+    /// The changes up to there are in `baseConfiguration`, which the log's older entries do not say; not beyond what is applied.
+    package var configurationIndex = LogIndex.zero
     package var lastIndex = LogIndex.zero
     /// Where each term of the held entries begins.
     package var termRuns: [TermRun] = []
