@@ -125,3 +125,34 @@ final class SharedCount: Sendable {
     var value: Int { state.withLock { $0 } }
     func add() { state.withLock { $0 += 1 } }
 }
+
+/// Accepts connections and answers what no peer answers.
+final class GarbageAcceptor: Sendable {
+    private final class Handler: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        typealias OutboundOut = ByteBuffer
+
+        func channelActive(context: ChannelHandlerContext) {
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "220 mail.example ESMTP\r\n")), promise: nil)
+        }
+    }
+
+    private let channel: any Channel
+    let count: SharedCount
+
+    init() async throws {
+        let count = SharedCount()
+        self.count = count
+        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    count.add()
+                    try channel.pipeline.syncOperations.addHandler(Handler())
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+    }
+
+    var address: String { "127.0.0.1:\(channel.localAddress?.port ?? 0)" }
+    func close() async throws { try await channel.close().get() }
+}
