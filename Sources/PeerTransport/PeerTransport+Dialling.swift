@@ -34,14 +34,8 @@ extension PeerTransport {
     }
 
     private func connect(to address: PeerAddress) -> EventLoopFuture<any Channel> {
-        var bootstrap = ClientBootstrap(group: eventLoop)
-            .connectTimeout(.milliseconds(settings.connectMilliseconds))
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(.socketOption(.so_keepalive), value: 1)
-        #if os(Linux)
-            // A peer that vanished without a word acknowledges nothing.
-            bootstrap = bootstrap.channelOption(.tcpOption(.userTimeout), value: SocketOptionValue(settings.stallMilliseconds))
-        #endif
+        var bootstrap = ClientBootstrap(group: eventLoop).connectTimeout(.milliseconds(settings.connectMilliseconds))
+        for (option, value) in settings.socketOptions { bootstrap = bootstrap.channelOption(option, value: value) }
         if let literal = try? SocketAddress(ipAddress: address.host, port: address.port) {
             return bootstrap.connect(to: literal)
         }
@@ -191,11 +185,4 @@ extension PeerTransport {
             route.abandon()
         }
     }
-}
-
-extension NIOBSDSocket.Option {
-    #if os(Linux)
-        /// TCP_USER_TIMEOUT: how many milliseconds what was sent may stay without an acknowledgement.
-        fileprivate static let userTimeout = NIOBSDSocket.Option(rawValue: 18)
-    #endif
 }

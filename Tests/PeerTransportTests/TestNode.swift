@@ -35,11 +35,15 @@ final class TestNode: PeerTransportDelegate, @unchecked Sendable {
     let log = RecordedLog()
     private let record = Mutex(Record())
     private let boundPort = Mutex(0)
+    /// What to do within `connected`.
+    private let greeting: (@Sendable (PeerTransport, UInt64) -> Void)?
 
     init(
         node: UInt64, incarnation: UInt64? = nil, cluster: UInt64? = 7, tls: PeerTransportTLS? = nil,
-        _ configure: (inout PeerTransportSettings) -> Void = { _ in }
+        _ configure: (inout PeerTransportSettings) -> Void = { _ in },
+        greeting: (@Sendable (PeerTransport, UInt64) -> Void)? = nil
     ) {
+        self.greeting = greeting
         var settings = PeerTransportSettings()
         settings.retryMillisecondsMin = 5
         settings.retryMillisecondsMax = 40
@@ -118,7 +122,11 @@ final class TestNode: PeerTransportDelegate, @unchecked Sendable {
         record.withLock { $0.completions += 1 }
     }
 
-    func connected(_ peer: PeerIdentity, version: UInt16) { add(.connected(peer.node, version: version)) }
+    func connected(_ peer: PeerIdentity, version: UInt16) {
+        add(.connected(peer.node, version: version))
+        greeting?(transport, peer.node)
+    }
+
     func connectionLost(_ node: UInt64) { add(.connectionLost(node)) }
     func unreachable(_ node: UInt64) { add(.unreachable(node)) }
     func refused(_ peer: PeerIdentity, reason: PeerRefusal) { add(.refused(peer, reason)) }

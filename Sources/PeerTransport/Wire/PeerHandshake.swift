@@ -43,8 +43,8 @@ extension PeerHandshake {
     package static let restByteCountMax = 1024
     package static let byteCount = prefixByteCount + restByteCount
     static let checksumByteCount = 4
-    static let hasClusterFlag: UInt8 = 1
-    static let hasIncarnationFlag: UInt8 = 2
+    package static let hasClusterFlag: UInt8 = 1
+    package static let hasIncarnationFlag: UInt8 = 2
 
     /// What ends a handshake of which everything else is there.
     package static func checksum(of bytes: ByteBuffer) -> UInt32 { bytes.checksum }
