@@ -42,7 +42,7 @@ extension RaftCore {
     }
 
     private mutating func replace(from index: LogIndex) {
-        log.truncate(from: index)
+        log.truncate(from: index, keepsChanges: settings.mutations.contains(.keepsTruncatedChanges))
         writes.replaced(from: index)
     }
 

@@ -137,13 +137,14 @@ extension RaftCore {
 
     /// Campaigns now, rehearsed if that is the setting. Nothing happens on a leader or on a node that cannot be elected.
     package mutating func campaign() {
-        campaign(settings.usesPreVote ? .preVote : .vote)
+        campaign(settings.usesPreVote && !settings.mutations.contains(.campaignsUnrehearsed) ? .preVote : .vote)
     }
 
     mutating func campaign(_ kind: CampaignKind) {
         guard role != .leader, isPromotable else { return }
         // A committed change that is not applied might make this node count with the wrong voters.
-        if let change = log.firstChange(after: log.applied), change <= log.commit { return }
+        let change = settings.mutations.contains(.ignoresUnappliedChanges) ? nil : log.firstChange(after: log.applied)
+        if let change, change <= log.commit { return }
         let campaignTerm = term.next
         let countdown = fastCampaignCountdown
         if kind == .preVote {
@@ -179,7 +180,8 @@ extension RaftCore {
         let isUpToDate =
             settings.mutations.contains(.votesForShortLogs)
             || log.isUpToDate(lastIndex: request.lastIndex, lastTerm: request.lastTerm)
-        guard isFree, isUpToDate, !isPreferred(to: request) else {
+        let isAsked = configuration.hasVoter(id) || !settings.mutations.contains(.refusesAsLearner)
+        guard isFree, isUpToDate, isAsked, !isPreferred(to: request) else {
             send(.voteResponse(VoteResponse(isPreVote: request.isPreVote, isGranted: false)), to: message.from)
             return
         }

@@ -38,7 +38,8 @@ extension RaftCore {
             do throws(ConfigurationError) {
                 next = try ConfigurationChanger(restoring: configuration).changed(by: change)
             } catch { throw .impossible(error) }
-            if settings.guardsLivingQuorum, !isForced { try checkLivingQuorum(of: next) }
+            let isGuarded = settings.guardsLivingQuorum && !settings.mutations.contains(.addsDeadVoters)
+            if isGuarded, !isForced { try checkLivingQuorum(of: next) }
         }
         appendChange(payload)
         return (log.lastIndex, term)
@@ -94,7 +95,7 @@ extension RaftCore {
         let gone = configuration.members.filter { !next.members.hasSorted($0) }
         adopt(next)
         removedMembers.removeAll { configuration.members.hasSorted($0.node) }
-        guard settings.tellsRemovedNodes else { return }
+        guard settings.tellsRemovedNodes, !settings.mutations.contains(.forgetsRemovedNodes) else { return }
         for node in gone where node != id {
             removedMembers.append((node, entry.index))
             if role == .leader { send(.removed(since: entry.index), to: node) }

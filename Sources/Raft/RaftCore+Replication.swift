@@ -92,8 +92,9 @@ extension RaftCore {
     mutating func sendAppend(to position: Int, evenEmpty: Bool) -> Bool {
         guard !peers[position].isPaused, peers[position].fetch == .idle else { return false }
         let next = peers[position].next
-        guard log.term(at: next.previous) != nil else { return sendSnapshot(to: position) }
-        guard next <= log.lastIndex, !(peers[position].state == .replicate && peers[position].inflights.isFull(settings)) else {
+        let isForgotten = next <= log.baseIndex.next && settings.mutations.contains(.ignoresBase) && log.baseIndex > .zero
+        guard log.term(at: next.previous) != nil, !isForgotten else { return sendSnapshot(to: position) }
+        guard next <= log.lastIndex, !(peers[position].state == .replicate && isWindowFull(position)) else {
             if evenEmpty { sendEntries([], to: position) }
             return evenEmpty
         }
@@ -110,6 +111,10 @@ extension RaftCore {
         return true
     }
 
+    private func isWindowFull(_ position: Int) -> Bool {
+        peers[position].inflights.isFull(settings) && !settings.mutations.contains(.ignoresWindow)
+    }
+
     /// - Precondition: the entry before `next` is known.
     mutating func sendEntries(_ entries: [Entry], to position: Int) {
         let previous = peers[position].next.previous
@@ -120,6 +125,7 @@ extension RaftCore {
                     previousIndex: previous, previousTerm: previousTerm, commit: log.commit, entries: entries)),
             to: peers[position].node)
         peers[position].sent(upTo: previous + entries.count, byteCount: settings.byteCount(of: entries), settings)
+        if settings.mutations.contains(.ignoresWindow) { peers[position].awaitsProbe = false }
         peers[position].sentCommit = log.commit
     }
 

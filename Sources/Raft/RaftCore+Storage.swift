@@ -43,6 +43,8 @@ struct PendingWrites: Sendable {
         for position in writes.indices { writes[position].durable = min(writes[position].durable, index.previous) }
     }
 
+    mutating func takeOldest() -> [Write] { writes.isEmpty ? [] : [writes.removeFirst()] }
+
     mutating func take(upTo token: UInt64) -> [Write] {
         let end = writes.firstIndex { $0.token > token } ?? writes.count
         let done = Array(writes[..<end])
@@ -103,7 +105,8 @@ extension RaftCore {
 
     /// All writes up to that one are durable. Older and repeated reports do no harm.
     package mutating func written(upTo token: UInt64) {
-        for write in writes.take(upTo: token) {
+        let done = settings.mutations.contains(.countsReports) ? writes.takeOldest() : writes.take(upTo: token)
+        for write in done {
             if let mark = write.snapshot { installed(mark) }
             log.advanceDurable(to: settings.mutations.contains(.ignoresReplacedWrites) ? log.lastIndex : write.durable)
             if role == .leader { acknowledgeSelf(log.durable) }
@@ -129,6 +132,7 @@ extension RaftCore {
 
     /// The log's thread does not keep up, or does again: a node that cannot write must not lead.
     package mutating func storageStalled(_ isStalled: Bool) {
+        if settings.mutations.contains(.leadsOnStalledDisk) { return }
         isStorageStalled = isStalled
         if isStalled, role != .follower { becomeFollower(term: term, leader: nil) }
     }

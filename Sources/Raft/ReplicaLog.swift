@@ -93,10 +93,12 @@ struct ReplicaLog: Sendable {
     }
 
     /// Takes away the entries from `index` on.
-    mutating func truncate(from index: LogIndex) {
+    ///
+    /// - Parameter keepsChanges: a bug, `RaftMutations.keepsTruncatedChanges`.
+    mutating func truncate(from index: LogIndex, keepsChanges: Bool = false) {
         precondition(index > commit, "a committed entry would be taken away")
         while let run = termRuns.last, run.firstIndex >= index { termRuns.removeLast() }
-        while let change = changes.last, change.index >= index { changes.removeLast() }
+        while !keepsChanges, let change = changes.last, change.index >= index { changes.removeLast() }
         cache.truncate(from: index)
         firstUnwritten = min(firstUnwritten, index)
         durable = min(durable, index.previous)

@@ -188,6 +188,12 @@ extension Simulation {
     /// One follower is cut off, in one direction or both, comes back, crashes and comes back.
     private func disturbMinority(_ leader: SimulatedNode) throws(InvariantViolation) {
         guard let node = follower(of: leader) else { return }
+        // Each time it may campaign at once, and those that hear the leader must not help it.
+        for _ in 0..<8 {
+            resetConnection(leader, node)
+            try run(for: 100_000)
+        }
+        try watch(leader, "the connection to node \(node.number) broke")
         let others = nodes.map(\.number).filter { $0 != node.number }
         for links in [
             others.map { Link(from: $0, to: node.number) }, others.map { Link(from: node.number, to: $0) },
@@ -218,7 +224,7 @@ extension Simulation {
         try run(for: 4 * Self.calmMicroseconds)
         if let core = leader.process?.replica.core, core.role == .leader, core.term == term {
             throw InvariantViolation(
-                .stalledDiskLosesLeadership, "node \(leader.number) still leads term \(core.term) with a disk that stands still"
+                .stallsHarmNobody, "node \(leader.number) still leads term \(core.term) with a disk that stands still"
             )
         }
         leader.diskSlowness = 1

@@ -37,6 +37,11 @@ extension InvariantChecker {
         }
         view.memory = try image(restartedAt: mark)
         view.unappliedChanges = []
+    }
+
+    /// The driver is told to replace the state; what it was told to apply before comes first.
+    func installing(_ mark: SnapshotMark, on node: NodeID) {
+        let view = view(node)
         view.handedToApply = mark.index
         view.unappliedBatches = []
     }

@@ -1,4 +1,5 @@
 import Raft
+import Replication
 
 extension InvariantChecker {
     /// A message of a core leaves its node.
@@ -63,6 +64,26 @@ extension InvariantChecker {
     /// A single proposal, and what a leader appends of its own accord: the beginning of its term and the end of a transition.
     private static func largestProposal(_ settings: RaftSettings) -> Int {
         settings.proposalByteCountMax + 3 * settings.entryOverheadByteCount
+    }
+
+    func sendingSnapshots(_ count: Int, on node: NodeID, _ settings: SnapshotSettings) throws(InvariantViolation) {
+        guard count <= settings.transferCountMax else {
+            throw InvariantViolation(
+                .limitsHold, "node \(node) sends \(count) snapshots at once, at most \(settings.transferCountMax) may be")
+        }
+    }
+
+    /// A leader's log is cut.
+    ///
+    /// - Parameter floor: the last entry that it may forget.
+    func keeping(after floor: LogIndex, on core: RaftCore) throws(InvariantViolation) {
+        guard core.role == .leader else { return }
+        for peer in core.peers {
+            guard let snapshot = peer.pendingSnapshot, floor > snapshot else { continue }
+            throw InvariantViolation(
+                .stallsHarmNobody,
+                "node \(core.id) forgets its log up to \(floor) while node \(peer.node) is given a snapshot at \(snapshot)")
+        }
     }
 
     func checkLimits(_ core: RaftCore, _ view: NodeView, _ settings: RaftSettings) throws(InvariantViolation) {
