@@ -15,6 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(ROOT / "Tests" / "EndToEndTests" / "support")]
 
+from cluster_faults import Faults  # noqa: E402
 from cluster_rates import Rates  # noqa: E402
 from figures import BINARIES, MIB, Figures, load, processor_seconds, say, words  # noqa: E402
 from s3_client import S3Client  # noqa: E402
@@ -287,8 +288,11 @@ class Bench:
     # The cluster.
 
     def cluster(self):
-        rates = Rates(self)
-        parts = {"etcd": rates.versus_etcd, "batches": rates.batches, "alone": rates.alone}
+        rates, faults = Rates(self), Faults(self)
+        parts = {
+            "etcd": rates.versus_etcd, "batches": rates.batches, "alone": rates.alone, "failover": faults.failover,
+            "lag": faults.lag, "late": faults.late,
+        }
         for name in self.options.cluster_parts or parts:
             if name not in parts:
                 raise SystemExit(f"script/bench: --only: {name} is none of {', '.join(parts)}")
