@@ -46,7 +46,7 @@ class LightClient:
         """`path` is not escaped yet, `query` is, with its parameters sorted. Raises OSError (`NotSent` among others) or HTTPException."""
         target = urllib.parse.quote(path, safe="/-_.~")
         fields = {"host": f"{self.host}:{self.port}", **{name.lower(): value for name, value in (headers or {}).items()}}
-        self._sign(method, target, query, body, fields)
+        self.sign(method, target, query, body, fields)
         if self._connection is None:
             self._connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
         try:
@@ -73,7 +73,7 @@ class LightClient:
 
     # Signature Version 4.
 
-    def _sign(self, method, target, query, body, fields):
+    def sign(self, method, target, query, body, fields):
         timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         day = timestamp[:8]
         payload = hashlib.sha256(body).hexdigest()
