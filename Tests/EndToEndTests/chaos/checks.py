@@ -60,3 +60,16 @@ def check_linearizability(history):
     """(passed, what the checker says). A checker that gives up has not passed."""
     result = subprocess.run([str(SIMULATE), "linearize", str(history.path)], capture_output=True, text=True)
     return result.returncode == 0, (result.stdout + result.stderr).strip()
+
+
+def check_everything(cluster, nodes, history, load):
+    """All that can be asked of healed nodes and their clients' history. Returns (index, digest, what the checker says, problems)."""
+    found = read_everything(nodes, history, load.used)
+    check_listings(nodes, history, found)
+    index, digest = cluster.wait_until_equal(120, nodes)
+    history.close()
+    passed, verdict = check_linearizability(history)
+    problems = list(history.violations)
+    if not passed:
+        problems.append(f"the history is not known to be linearizable: {verdict}")
+    return index, digest, verdict, problems

@@ -14,7 +14,7 @@ import re
 import threading
 import time
 
-from support.light import LightClient
+from support.light import LightClient, NotSent, Reply
 
 BUCKETS = [f"chaos-{number}" for number in range(3)]
 KEYS_PER_BUCKET = 2
@@ -22,6 +22,8 @@ EPOCH_SECONDS = 6
 BODY_BYTES = (64, 4096)
 CLIENT_TIMEOUT_SECONDS = 6
 CALLS = [("put", 30), ("get", 34), ("delete", 10), ("putIfAbsent", 8), ("putIfMatch", 8), ("deleteIfMatch", 2), ("list", 8)]
+UNSENT = Reply(0, {}, b"")
+FAILURE_PAUSE_SECONDS = 0.05
 ENTRY = re.compile(r"<Key>([^<]*)</Key>.*?<ETag>&quot;([0-9a-f]{32})&quot;</ETag>", re.DOTALL)
 
 
@@ -140,18 +142,21 @@ class Client(threading.Thread):
             # A client that was let down tries another node, as a load balancer would; others change now and then.
             if self.generator.random() < (0.02 if answered else 0.5):
                 self.node = self.generator.choice(self.load.nodes)
-            self.load.stopping.wait(self.generator.uniform(0, 2 * self.load.pause_seconds))
+            pause = self.generator.uniform(0, 2 * self.load.pause_seconds)
+            self.load.stopping.wait(pause if answered else max(pause, FAILURE_PAUSE_SECONDS))
         for connection in self.connections.values():
             connection.close()
 
     def request(self, *arguments, **options):
-        """The reply, or None if there was none."""
+        """The reply; UNSENT if no node has seen the request; None if it is not known what came of it."""
         connection = self.connections.get(self.node.number)
         if connection is None:
             connection = LightClient(self.node.s3_port, timeout=CLIENT_TIMEOUT_SECONDS)
             self.connections[self.node.number] = connection
         try:
             return connection.request(*arguments, **options)
+        except NotSent:
+            return UNSENT
         except (OSError, http.client.HTTPException):
             return None
 
@@ -183,7 +188,7 @@ class Client(threading.Thread):
                 self.load.seen[bucket, key] = fields.get("seen", fields.get("value"))
         elif outcome == "unknown" and method != "GET":
             self.history.add(self.number, bucket, key, call, invoked, **fields)
-        return outcome != "unknown"
+        return outcome not in ("unknown", "unsent")
 
     def list(self, bucket, prefix):
         invoked = time.monotonic_ns()
@@ -195,10 +200,10 @@ class Client(threading.Thread):
             found = dict(self.history.listed(reply.body.decode()))
             for key in Load.keys(prefix):
                 self.history.add_read(self.number, bucket, key, invoked, returned, found.get(key))
-        return outcome != "unknown"
+        return outcome not in ("unknown", "unsent")
 
     def judge(self, call, reply):
-        """What a reply says of the operation: its result in the model's words, `refused` (it did nothing) or `unknown`."""
+        """What a reply says of the operation: its result in the model's words, `refused` or `unsent` (it did nothing) or `unknown`."""
         if reply is None or reply.status in (500, 503):
             return "unknown"
         if reply.status in (200, 204):
@@ -207,6 +212,8 @@ class Client(threading.Thread):
             return "absent"
         if reply.status == 412:
             return "preconditionFailed"
+        if reply is UNSENT:
+            return "unsent"
         # A full disk: nothing was stored.
         if reply.status == 507:
             return "refused"

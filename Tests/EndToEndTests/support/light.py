@@ -29,6 +29,10 @@ class Reply:
         return f"{self.status} {self.code or self.body[:200]!r}"
 
 
+class NotSent(OSError):
+    """There was no connection: the server cannot have seen anything of the request."""
+
+
 class LightClient:
     """Not for several threads. A request that fails closes the connection; nothing is ever sent twice."""
 
@@ -39,15 +43,18 @@ class LightClient:
         self._day, self._key = None, b""
 
     def request(self, method, path, query="", body=b"", headers=None):
-        """`path` is not escaped yet, `query` is, with its parameters sorted. Raises OSError or HTTPException."""
+        """`path` is not escaped yet, `query` is, with its parameters sorted. Raises OSError (`NotSent` among others) or HTTPException."""
         target = urllib.parse.quote(path, safe="/-_.~")
         fields = {"host": f"{self.host}:{self.port}", **{name.lower(): value for name, value in (headers or {}).items()}}
-        self._sign(method, target, query, body, fields)
+        self.sign(method, target, query, body, fields)
         if self._connection is None:
             self._connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
         try:
             if self._connection.sock is None:
-                self._connection.connect()
+                try:
+                    self._connection.connect()
+                except OSError as error:
+                    raise NotSent(str(error)) from error
                 self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._connection.request(method, target + ("?" + query if query else ""), body=body, headers=fields)
             response = self._connection.getresponse()
@@ -66,7 +73,7 @@ class LightClient:
 
     # Signature Version 4.
 
-    def _sign(self, method, target, query, body, fields):
+    def sign(self, method, target, query, body, fields):
         timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         day = timestamp[:8]
         payload = hashlib.sha256(body).hexdigest()
