@@ -222,10 +222,8 @@ let package = Package(
         .testTarget(
             name: "PeerTransportTests",
             dependencies: [
-                "Checksum", "PeerTransport", nioCore,
+                "PeerTransport", nioCore,
                 .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),

@@ -1,4 +1,3 @@
-import Checksum
 import NIOCore
 import PeerTransport
 import Testing

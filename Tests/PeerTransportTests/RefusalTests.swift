@@ -13,9 +13,9 @@ struct RefusalTests {
             let contact = PeerContact(node: dialled ?? second.node, incarnation: incarnation, address: second.address)
             try await first.run { $0.setContacts([contact]) }
             try await waitUntil { first.count(.refusedBy(second.transport.identity, reason)) >= 3 }
+            try await waitUntil { second.count(.refused(first.transport.identity, reason)) >= 3 }
             #expect(first.log.count("a peer refuses this node") == 1, "\(first.log.lines)")
             #expect(second.log.count("a peer is refused") == 1, "\(second.log.lines)")
-            #expect(second.count(.refused(first.transport.identity, reason)) >= 3)
             #expect(first.events.allSatisfy { $0 == .refusedBy(second.transport.identity, reason) })
             #expect(try await first.statistics().refusals >= 3)
             #expect(second.frames.isEmpty)
