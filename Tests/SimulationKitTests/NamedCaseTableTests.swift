@@ -80,6 +80,12 @@ struct NamedCaseTableTests {
         #expect(!differences.isEmpty)
     }
 
+    @Test("What random runs are not asked to find is found here")
+    func escapes() {
+        let named = Set(NamedCase.all.map(\.mutant))
+        for mutant in Mutant.all where mutant.escape != nil { #expect(named.contains(mutant.name), "\(mutant.name)") }
+    }
+
     @Test("Every transcript of a case is in the table, or shows what no bug breaks")
     func everyTranscript() {
         let others = [

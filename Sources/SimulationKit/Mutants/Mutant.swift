@@ -25,11 +25,8 @@ package struct Mutant: Sendable {
     package var escape: String? { Self.escapes[name] }
 
     private static let scenarios = [
-        "raft/overlaps-changes": "changes", "raft/ignores-outgoing-half": "membership", "raft/counts-learners": "membership",
-        "raft/keeps-tail-behind-snapshot": "streams", "raft/installs-stale-snapshots": "snapshots",
-        "raft/ignores-unapplied-changes": "changes", "raft/commits-beyond-changes": "changes",
-        "raft/reuses-read-positions": "lives", "raft/forgets-removed-nodes": "changes",
-        "raft/keeps-truncated-changes": "changes", "raft/helps-disturbers": "no-faults",
+        "raft/ignores-outgoing-half": "membership", "raft/counts-learners": "membership",
+        "raft/keeps-tail-behind-snapshot": "streams", "raft/helps-disturbers": "no-faults",
         "replica/promotes-early": "membership", "replica/ignores-incarnations": "membership", "replica/mixes-chunks": "streams",
         "replica/founds-without-agreement": "formation",
         "replica/cuts-log-while-sending": "streams", "replica/sends-to-all": "snapshots",
@@ -38,8 +35,16 @@ package struct Mutant: Sendable {
 
     private static let escapes = [
         "raft/adds-dead-voters": "it costs availability, which comes back with the dead nodes",
+        "raft/overlaps-changes": "a replica asks its core for one change at a time",
+        "raft/ignores-unapplied-changes": "a node must forget that two changes are committed, and campaign before it hears so",
+        "raft/commits-beyond-changes":
+            "a change must take away the quorum that the entries behind it have, and its leader must die",
+        "raft/keeps-truncated-changes": "another leader must cut a change away and put the next one at the same index",
+        "raft/installs-stale-snapshots": "the log must have forgotten where the snapshot ends, which it nearly always holds",
+        "raft/forgets-removed-nodes": "who was removed and is not told asks for votes, and gets none",
+        "raft/reuses-read-positions": "an answer must be late by a start, and be too old for the read that has its number",
         "log/leaves-torn-tail": "what is written next must end where a torn block begins",
-        "replica/reopens-sessions": "an opening and an operation of one earlier life must both arrive in a later one",
         "log/forgets-place": "a block in another's place has the wrong number, too",
+        "replica/reopens-sessions": "an opening and an operation of one earlier life must both arrive in a later one",
     ]
 }
