@@ -220,6 +220,16 @@ let package = Package(
             ]
         ),
         .testTarget(
+            name: "PeerTransportTests",
+            dependencies: [
+                "Checksum", "PeerTransport", nioCore,
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .testTarget(
             name: "S3APITests",
             dependencies: [
                 "Checksum", "FileSystem", "HTTPServer", "KeyValueStore", "Metadata", "ObjectDataStore", "S3API", nioCore,

@@ -71,7 +71,7 @@ extension RaftCore {
         append.snapshot = mark
         ready.append = append
         // Entries that were read for the old state are of no use.
-        isApplyFetching = false
+        applyFetch = .idle
         ready.apply = []
         send(.appendResponse(AppendResponse(index: mark.index)), to: node)
     }

@@ -8,6 +8,7 @@ extension RaftCore {
     /// One tick of the driver's clock has passed.
     package mutating func tick() {
         electionElapsed += 1
+        retryFruitlessFetches()
         if role == .leader {
             tickLeader()
             return
@@ -33,7 +34,7 @@ extension RaftCore {
                 peers[position].isActive = false
             }
             // A target that did not make it within an election timeout: proposals go on (thesis, 3.10).
-            transferTarget = nil
+            endTransfer()
         }
         if heartbeatElapsed >= settings.heartbeatTicks {
             heartbeatElapsed = 0
@@ -217,7 +218,7 @@ extension RaftCore {
 
     /// All of these must elect this node: the configuration in force, and those that the changes in its log would make. One of
     /// them may be in force elsewhere already.
-    private var electorates: [JointQuorum] {
+    var electorates: [JointQuorum] {
         if settings.mutations.contains(.ignoresUnappliedChanges) { return [electorate] }
         return [electorate] + configurationsToCome.map(quorum)
     }

@@ -34,7 +34,7 @@ extension RaftCore {
             // Only from the leader, who may hand over without a rehearsal.
             if role == .follower, leader == message.from || leader == nil { campaign(.transfer) }
         case .readIndex(let position):
-            if role == .leader { reads.add(remote: message.from, position: position) }
+            if role == .leader, peerPosition(message.from) != nil { reads.add(remote: message.from, position: position) }
         case .readIndexResponse(let position, let index):
             if leader == message.from { confirmForwardedReads(upTo: position, index: index) }
         case .removed: break

@@ -24,7 +24,7 @@ struct ReplicaLog: Sendable {
     private(set) var cache: EntryCache
 
     /// - Precondition: the parts belong to one log.
-    init(_ stored: StoredLog) {
+    init(_ stored: StoredLog, entryOverheadByteCount: Int) {
         baseIndex = stored.baseIndex
         baseTerm = stored.baseTerm
         termRuns = stored.termRuns
@@ -34,7 +34,8 @@ struct ReplicaLog: Sendable {
         applied = stored.applied
         handedToApply = stored.applied
         firstUnwritten = stored.lastIndex.next
-        cache = EntryCache(stored.newestEntries, endingAt: stored.lastIndex)
+        cache = EntryCache(
+            stored.newestEntries, endingAt: stored.lastIndex, entryOverheadByteCount: entryOverheadByteCount)
         precondition(baseIndex <= applied && applied <= commit && commit <= lastIndex, "the stored positions are out of order")
     }
 
@@ -104,7 +105,7 @@ struct ReplicaLog: Sendable {
         baseTerm = mark.term
         termRuns = []
         changes = []
-        cache = EntryCache([], endingAt: mark.index)
+        cache = EntryCache([], endingAt: mark.index, entryOverheadByteCount: cache.entryOverheadByteCount)
         commit = mark.index
         durable = mark.index
         firstUnwritten = mark.index.next
@@ -153,9 +154,10 @@ struct ReplicaLog: Sendable {
         handedToApply = index
     }
 
-    /// Bounds the cache; what the writer or the applier still needs stays.
+    /// Bounds the cache. What is not durable stays, and what is not committed, of which there is little; an applier that lags behind
+    /// the cache has the rest read from the log.
     mutating func trimCache(byteCountMax: Int) {
-        cache.trim(byteCountMax: byteCountMax, keepingFrom: min(firstUnwritten, min(durable, handedToApply).next))
+        cache.trim(byteCountMax: byteCountMax, keepingFrom: min(firstUnwritten, min(durable, commit).next))
     }
 
     /// The oldest change of members behind `floor`.
@@ -169,15 +171,20 @@ struct EntryCache: Sendable {
     /// Those before `start` are forgotten; they go when they are many.
     private var storage: [Entry] = []
     private var start = 0
-    private var byteCount = 0
+    private(set) var byteCount = 0
     private(set) var lastIndex: LogIndex
+    /// What an entry counts for besides its payload.
+    let entryOverheadByteCount: Int
 
-    init(_ entries: [Entry], endingAt last: LogIndex) {
+    init(_ entries: [Entry], endingAt last: LogIndex, entryOverheadByteCount: Int) {
         precondition(entries.isEmpty || entries[entries.count - 1].index == last, "the newest entries end elsewhere")
         storage = entries
         lastIndex = last
-        byteCount = entries.reduce(0) { $0 + $1.payload.count }
+        self.entryOverheadByteCount = entryOverheadByteCount
+        byteCount = entries.reduce(0) { $0 + cost($1) }
     }
+
+    private func cost(_ entry: Entry) -> Int { entry.payload.count + entryOverheadByteCount }
 
     /// `lastIndex` + 1 if nothing is kept.
     var firstIndex: LogIndex { lastIndex + (1 - (storage.count - start)) }
@@ -187,12 +194,12 @@ struct EntryCache: Sendable {
     mutating func append(_ entry: Entry) {
         storage.append(entry)
         lastIndex = entry.index
-        byteCount += entry.payload.count
+        byteCount += cost(entry)
     }
 
     mutating func truncate(from index: LogIndex) {
         while start < storage.count, let last = storage.last, last.index >= index {
-            byteCount -= last.payload.count
+            byteCount -= cost(last)
             storage.removeLast()
         }
         lastIndex = min(lastIndex, index.previous)
@@ -210,7 +217,7 @@ struct EntryCache: Sendable {
     }
 
     private mutating func dropFirst() {
-        byteCount -= storage[start].payload.count
+        byteCount -= cost(storage[start])
         // Its memory goes at once, its place later.
         storage[start].payload = []
         start += 1
@@ -234,9 +241,9 @@ struct EntryCache: Sendable {
         let low = start + (first - firstIndex)
         let end = low + (last - first) + 1
         var high = low + 1
-        var total = storage[low].payload.count
+        var total = cost(storage[low])
         while high < end {
-            total += storage[high].payload.count
+            total += cost(storage[high])
             if total > byteCountMax { break }
             high += 1
         }

@@ -293,15 +293,14 @@ def test_ctrl_c_ends_all_nodes_of_the_script(tmp_path):
         pids = [int(path.name) for path in pathlib.Path("/proc").iterdir() if path.name.isdigit() and is_server(path, tmp_path)]
         assert len(pids) == 3
         os.kill(next(pid for pid in pids if "node-1/" in command_line(pid)), signal.SIGKILL)
-        line = process.stdout.readline()
-        assert line.startswith("Node 1 has ended with status 137"), line
+        assert any(line.startswith("Node 1 has ended with status 137") for line in process.stdout)
         again = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=ENVIRONMENT)
         assert any(line == "ready\n" for line in again.stdout)
         again.send_signal(signal.SIGTERM)
         assert again.wait(30) == 0
         again.stdout.close()
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 1 or True
+        assert process.wait(60) == 0
         assert not any(is_server(pathlib.Path("/proc") / str(pid), tmp_path) for pid in pids)
     finally:
         process.kill()

@@ -330,6 +330,29 @@ struct NamedCaseTests {
         #expect([lab[2].role, lab[3].role].contains(.leader))
     }
 
+    @Test("A transition does not end while leadership is handed over; when that fails it does", arguments: [false, true])
+    func joinedWhileTransferring(succeeds: Bool) throws {
+        var lab = try Lab(voters: 4)
+        try lab.elect(1)
+        let change = ConfigurationChange([
+            MembershipStep(.remove, NodeID(3)), MembershipStep(.remove, NodeID(4)),
+        ])
+        let place = try lab.act(1) { try $0.proposeChange(change, isForced: true) }
+        try lab.act(1) { try $0.transferLeadership(to: NodeID(2)) }
+        try lab.settle(among: [1, 3, 4])
+        #expect(lab[1].configuration.isJoint && lab[1].lastIndex == place.index)
+        if succeeds {
+            lab.act(1) { $0.tick() }
+            try lab.settle()
+        } else {
+            for _ in 0..<lab.settings.electionTicks { lab.act(1) { $0.tick() } }
+            #expect(lab[1].lastIndex == place.index.next)
+            try lab.settle()
+        }
+        #expect(lab[succeeds ? 2 : 1].role == .leader)
+        #expect(lab[1].configuration == Configuration(voters: [NodeID(1), NodeID(2)]))
+    }
+
     // MARK: Snapshots
 
     @Test("A stale snapshot changes nothing, one that the log holds keeps its tail, and one that contradicts it replaces all")

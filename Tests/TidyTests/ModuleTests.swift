@@ -20,7 +20,10 @@ struct ModuleTests {
         "S3API": ["Checksum", "HTTPServer", "Metadata", "ObjectDataStore"],
         "AdminAPI": ["HTTPServer", "Telemetry"],
         "RaftStorage": ["Checksum", "FileSystem", "Raft"],
-        "Replication": ["Checksum", "FileSystem", "KeyValueStore", "Metadata", "Raft"],
+        "PeerTransport": ["Checksum"],
+        "Replication": [
+            "Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore", "PeerTransport", "Raft", "RaftStorage",
+        ],
         "SimulationKit": ["Checksum", "FileSystem", "KeyValueStore", "Metadata", "Raft", "RaftStorage", "Replication"],
         "rustfs-simulate": ["SimulationKit"],
         "rustfs-metadata": [

@@ -156,9 +156,9 @@ extension Simulation {
         now = end
     }
 
-    /// The leader stays, and its clients get on.
+    /// The leader stays, and its clients get on, unless all of them have asked the node that is cut off.
     private func watch(
-        _ leader: SimulatedNode, _ circumstance: String, needsWrites: Bool = true
+        _ leader: SimulatedNode, _ circumstance: String, cutOff: SimulatedNode? = nil
     ) throws(InvariantViolation) {
         let term = leader.process?.replica.core.term
         let committedBefore = checker?.committed.last
@@ -167,7 +167,8 @@ extension Simulation {
             throw InvariantViolation(
                 .leaderStaysInOffice, "node \(leader.number) led term \(term ?? .zero) and lost it while \(circumstance)")
         }
-        guard !needsWrites || settings.clientCount == 0 || checker?.committed.last != committedBefore else {
+        if let cutOff, !workload.calls.isEmpty, workload.calls.values.allSatisfy({ $0.node.node == cutOff.number }) { return }
+        guard settings.clientCount == 0 || checker?.committed.last != committedBefore else {
             throw InvariantViolation(.convergesWhenHealed, "no client got on for a second while \(circumstance)")
         }
     }
@@ -193,7 +194,7 @@ extension Simulation {
             Link.between([node.number], others),
         ] {
             network.cut(links)
-            try watch(leader, "node \(node.number) was cut off")
+            try watch(leader, "node \(node.number) was cut off", cutOff: node)
             network.mend(links)
             reconnectAll()
             try watch(leader, "node \(node.number) came back")

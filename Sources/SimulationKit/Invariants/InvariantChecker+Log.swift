@@ -95,7 +95,9 @@ extension InvariantChecker {
         let configuration = committed.configuration(at: committed.last)
         for step in change.steps where step.kind == .addVoter && !configuration.hasVoter(step.node) {
             guard Int(step.node.rawValue) <= views.count else { continue }
-            let gap = committed.last - self.view(step.node).durable.last
+            // A disk that was wiped a moment ago held what the leader knows of it.
+            let learner = self.view(step.node)
+            let gap = committed.last - (learner.former ?? learner.durable).last
             guard gap <= promotionGapCountMax else {
                 throw InvariantViolation(
                     .configurationsOverlap,

@@ -17,12 +17,14 @@ struct ChaosTests {
         settings.checksQuorum = seed % 5 != 4
         settings.mutations = mutations
         if seed.isMultiple(of: 2) {
-            settings.messageByteCountMax = 16
+            // Payloads are of 8 bytes.
+            settings.messageByteCountMax = 150
             settings.inflightCountMax = 2
-            settings.uncommittedByteCountMax = 64
-            settings.applyByteCountMax = 16
-            settings.unappliedByteCountMax = 32
-            settings.cacheByteCountMax = 24
+            settings.uncommittedByteCountMax = 600
+            settings.applyByteCountMax = 150
+            settings.unappliedByteCountMax = 300
+            settings.cacheByteCountMax = 220
+            settings.readRoundCountMax = 2
         }
         return try ChaosCluster(seed: seed, nodeCount: [3, 3, 5, 1, 4][Int(seed % 5)], settings: settings)
     }
