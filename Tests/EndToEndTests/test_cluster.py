@@ -28,6 +28,28 @@ def cluster(workspace):
     instance.close()
 
 
+# The log keeps 64 MiB behind a snapshot, in segments of 64 MiB: this is more than both.
+LATE_COUNT, LATE_BYTES = 1150, 128 * 1024
+
+
+@pytest.fixture(scope="module")
+def far_behind(workspace):
+    """A cluster with a node that is stopped and lacks more than the log will keep. It is made early: a node takes one snapshot a minute."""
+    instance = Cluster(workspace / "far-behind", raft={"max_log_entries": 200})
+    try:
+        instance.start()
+        assert instance.nodes[0].client().request("PUT", f"/{BUCKET}").status == 200
+        leader = instance.wait_for_leader()
+        late, other = [node for node in instance.nodes if node is not leader]
+        assert put(other, "first").status == 200
+        assert late.stop() == 0
+        body = os.urandom(LATE_BYTES)
+        put_many(other.s3_port, BUCKET, [f"late/{number}" for number in range(LATE_COUNT)], body)
+        yield instance, late, body
+    finally:
+        instance.close()
+
+
 @pytest.fixture
 def own_cluster(tmp_path):
     """Makes clusters of the test's own, not yet started."""
@@ -51,15 +73,29 @@ def get(node, key, bucket=BUCKET):
 
 
 def keys(node, prefix, bucket=BUCKET):
-    text = node.client().request("GET", f"/{bucket}", query=f"list-type=2&prefix={prefix}").body.decode()
+    text = node.client().request("GET", f"/{bucket}", query="list-type=2&prefix=" + prefix.replace("/", "%2F")).body.decode()
     return [piece.split("</Key>")[0] for piece in text.split("<Key>")[1:]]
 
 
-def test_it_forms_within_seconds(cluster):
+def test_it_forms_within_seconds(cluster, far_behind):
     assert cluster.formed_seconds < 20
     found = [node.status() for node in cluster.nodes]
     assert len({status["cluster_id"] for status in found}) == 1
     assert {member["id"] for member in found[0]["nodes"]} == {1, 2, 3}
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="A follower reports its status to the leader alone (Replica.reportNow), and judges others by what it has heard itself: "
+    "it calls every other follower unreachable, in /metadata/status and in rustfs_metadata_node_healthy.",
+)
+def test_followers_know_how_all_nodes_are(cluster):
+    """Each node's status, not only the leader's, tells that all are healthy."""
+    def seen(node):
+        return {member["id"]: member["status"] for member in node.status()["nodes"]}
+
+    wait_until(lambda: all(seen(node) == {1: "healthy", 2: "healthy", 3: "healthy"} for node in cluster.nodes), 4,
+               lambda: [seen(node) for node in cluster.nodes])
 
 
 def test_what_is_written_on_one_node_is_read_on_all_at_once(cluster):
@@ -251,22 +287,17 @@ def test_a_directory_with_large_bodies_is_refused(own_cluster):
 # Snapshots.
 
 
-def test_a_node_that_is_far_behind_catches_up_by_a_snapshot(own_cluster):
-    cluster = own_cluster(raft={"max_log_entries": 200})
-    cluster.start()
-    assert cluster.nodes[0].client().request("PUT", f"/{BUCKET}").status == 200
-    late = next(node for node in cluster.nodes if node is not cluster.wait_for_leader())
+def test_a_node_that_is_far_behind_catches_up_by_a_snapshot(far_behind):
+    cluster, late, body = far_behind
     others = [node for node in cluster.nodes if node is not late]
-    assert put(others[0], "first").status == 200
-    assert late.stop() == 0
-    # The log keeps 64 MiB behind a snapshot, in segments of 64 MiB: more than both.
-    body = os.urandom(128 * 1024)
-    put_many(others[0].s3_port, BUCKET, [f"late/{number}" for number in range(1600)], body)
+    first_segment = pathlib.Path("raft", "log", "00000000000000000001.log")
+    wait_until(
+        lambda: not any((node.data / first_segment).exists() for node in others), 90, "the beginning of the log is compacted away")
     late.start()
-    cluster.wait_until_ready(120)
+    cluster.wait_until_ready()
     wait_until(lambda: "A snapshot is the state now" in late.log(), 60, "a snapshot was installed")
     cluster.wait_until_equal()
-    assert get(late, "late/1599").body == body and get(late, "first").status == 200
+    assert get(late, f"late/{LATE_COUNT - 1}").body == body and get(late, "first").status == 200
     # It stays what it is after a restart.
     late.kill()
     late.start()
@@ -293,15 +324,14 @@ def test_ctrl_c_ends_all_nodes_of_the_script(tmp_path):
         pids = [int(path.name) for path in pathlib.Path("/proc").iterdir() if path.name.isdigit() and is_server(path, tmp_path)]
         assert len(pids) == 3
         os.kill(next(pid for pid in pids if "node-1/" in command_line(pid)), signal.SIGKILL)
-        line = process.stdout.readline()
-        assert line.startswith("Node 1 has ended with status 137"), line
+        assert any(line.startswith("Node 1 has ended with status 137") for line in process.stdout)
         again = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=ENVIRONMENT)
         assert any(line == "ready\n" for line in again.stdout)
         again.send_signal(signal.SIGTERM)
         assert again.wait(30) == 0
         again.stdout.close()
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 1 or True
+        assert process.wait(60) == 0
         assert not any(is_server(pathlib.Path("/proc") / str(pid), tmp_path) for pid in pids)
     finally:
         process.kill()

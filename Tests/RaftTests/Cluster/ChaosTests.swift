@@ -32,7 +32,9 @@ struct ChaosTests {
     /// What these need happens too seldom here; the named cases and the simulator find them.
     static let rarelyFound: RaftMutations = [
         .commitsEarlierTerms, .overlapsChanges, .keepsTailBehindSnapshot, .installsStaleSnapshots, .ignoresUnappliedChanges,
-        .commitsBeyondChanges, .leadsBeforeOwnVote,
+        .commitsBeyondChanges, .leadsBeforeOwnVote, .helpsDisturbers, .refusesAsLearner, .campaignsUnrehearsed,
+        .countsEarlierTerms, .ignoresWindow, .leadsOnStalledDisk, .addsDeadVoters, .forgetsRemovedNodes, .keepsTruncatedChanges,
+        .countsReports, .ignoresBase,
     ]
     static let mutants = RaftMutations.all.filter { rarelyFound.isDisjoint(with: $0.mutation) }
 
