@@ -70,7 +70,25 @@ let package = Package(
         ),
 
         // Layer 3: replication.
-        .target(name: "Replication", dependencies: ["Checksum", "FileSystem", "KeyValueStore", "Metadata", "Raft", nioCore]),
+        .target(
+            name: "PeerTransport",
+            dependencies: [
+                "Checksum", nioCore,
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .target(
+            name: "Replication",
+            dependencies: [
+                "Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore", "PeerTransport", "Raft",
+                "RaftStorage",
+                nioCore, .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+            ]
+        ),
 
         // The proof: clusters in one thread and virtual time.
         .target(
@@ -108,7 +126,7 @@ let package = Package(
             name: "rustfs-metadata",
             dependencies: [
                 "AdminAPI", "Configuration", "FileSystem", "HTTPServer", "KeyValueStore", "Metadata",
-                "ObjectDataStore", "S3API", "Telemetry", nioCore,
+                "ObjectDataStore", "PeerTransport", "Raft", "Replication", "S3API", "Telemetry", nioCore,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -198,6 +216,14 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .testTarget(
+            name: "PeerTransportTests",
+            dependencies: [
+                "PeerTransport", nioCore,
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),

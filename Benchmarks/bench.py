@@ -15,59 +15,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(ROOT / "Tests" / "EndToEndTests" / "support")]
 
+from cluster_faults import Faults  # noqa: E402
+from cluster_rates import Rates  # noqa: E402
+from figures import BINARIES, MIB, Figures, load, processor_seconds, say, words  # noqa: E402
 from s3_client import S3Client  # noqa: E402
 from server import Server  # noqa: E402
 
-BINARIES = ROOT / ".build" / "release"
-TICKS = os.sysconf("SC_CLK_TCK")
-MIB = 1 << 20
-CONNECTIONS = 64
 # One run of the generator signs all its requests first; this bounds its memory and the age of its signatures.
 FILL_BATCH = 100_000
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-class Figures:
-    """What was measured; a line of the table each."""
-
-    def __init__(self):
-        self.rows = []
-
-    def add(self, name, value, unit, target=None, at_least=False):
-        verdict = ""
-        if target is not None:
-            verdict = "PASS" if (value >= target if at_least else value < target) else "MISS"
-        wanted = "" if target is None else f"{'≥' if at_least else '<'} {target:g}"
-        self.rows.append((name, f"{value:.2f}" if value < 100 else f"{value:.0f}", unit, wanted, verdict))
-        say(f"   {name}: {self.rows[-1][1]} {unit} {verdict}")
-
-    def report(self):
-        rows = [("figure", "value", "unit", "target", ""), *self.rows]
-        widths = [max(len(row[column]) for row in rows) for column in range(5)]
-        for name, value, unit, target, verdict in rows:
-            print(f"{name:<{widths[0]}}  {value:>{widths[1]}} {unit:<{widths[2]}}  {target:<{widths[3]}}  {verdict}".rstrip())
-        return all(row[4] != "MISS" for row in self.rows)
-
-
-def processor_seconds(pid):
-    """User and system time of a process so far; in hundredths of a second, so measure over seconds."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def load(kind, port, **options):
-    """Runs s3-load; its figures."""
-    command = [str(BINARIES / "s3-load"), kind, "--port", str(port), "--connections", str(CONNECTIONS)]
-    for name, value in options.items():
-        command += [f"--{name.replace('_', '-')}", str(value)]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    figures = {name: float(value) for name, value in (word.split("=") for word in output.split())}
-    if figures["errors"]:
-        raise RuntimeError(f"errors under load: {' '.join(command)}: {output}")
-    return figures
 
 
 @contextlib.contextmanager
@@ -86,8 +41,8 @@ class Bench:
         self.options = options
         self.directory = pathlib.Path(options.directory)
         self.figures = Figures()
-        self.rounds = 3 if options.quick else 5
-        self.seconds = 1 if options.quick else 3
+        self.rounds = options.rounds or (3 if options.quick else 5)
+        self.seconds = options.seconds or (1 if options.quick else 3)
         self.long_bytes = (256 if options.quick else 2048) * MIB
 
     @contextlib.contextmanager
@@ -115,7 +70,7 @@ class Bench:
                     [str(BINARIES / "raft-core"), "--inflight", str(inflight), "--seconds", str(self.seconds)],
                     check=True, stdout=subprocess.PIPE, text=True,
                 ).stdout
-                rates.append(float(dict(word.split("=") for word in output.split())["entries_per_second"]))
+                rates.append(words(output)["entries_per_second"])
             self.figures.add(
                 f"Raft core: {inflight} in flight", statistics.median(rates), "entries/s", target, at_least=True
             )
@@ -171,7 +126,7 @@ class Bench:
                 before = self.synced_appends(self.seconds / 2)
                 spent = processor_seconds(server.process.pid)
                 result = load(
-                    "put", server.address[1], prefix=f"round-{number}-", keys=40_000 * self.seconds, seconds=self.seconds
+                    "put", server.address[1], prefix=f"round-{number}-", keys=int(40_000 * self.seconds), seconds=self.seconds
                 )
                 costs.append((processor_seconds(server.process.pid) - spent) / result["all_requests"] * 1e6)
                 after = self.synced_appends(self.seconds / 2)
@@ -290,11 +245,10 @@ class Bench:
 
     def raft_log_words(self, command, directory, **options):
         """Runs raft-log; its figures."""
-        words = [str(BINARIES / "raft-log"), command, "--directory", str(directory)]
+        arguments = [str(BINARIES / "raft-log"), command, "--directory", str(directory)]
         for name, value in options.items():
-            words += [f"--{name}", str(value)]
-        output = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
-        return {name: float(value) for name, value in (word.split("=") for word in output.split())}
+            arguments += [f"--{name}", str(value)]
+        return words(subprocess.run(arguments, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
     def raft_log(self):
         say("== Raft log: entries of 256 B by 64 writers against synced writes of 4 KiB by one thread")
@@ -331,6 +285,19 @@ class Bench:
             )
         shutil.rmtree(directory, ignore_errors=True)
 
+    # The cluster.
+
+    def cluster(self):
+        rates, faults = Rates(self), Faults(self)
+        parts = {
+            "etcd": rates.versus_etcd, "batches": rates.batches, "alone": rates.alone, "failover": faults.failover,
+            "lag": faults.lag, "late": faults.late,
+        }
+        for name in self.options.cluster_parts or parts:
+            if name not in parts:
+                raise SystemExit(f"script/bench: --only: {name} is none of {', '.join(parts)}")
+            parts[name]()
+
     def run(self, part):
         self.directory.mkdir(parents=True, exist_ok=True)
         if part in ("raft", "all"):
@@ -341,6 +308,8 @@ class Bench:
             self.put()
         if part in ("raft-log", "all"):
             self.raft_log()
+        if part in ("cluster", "all"):
+            self.cluster()
         if part in ("list", "memory", "all"):
             with self.server() as (server, client):
                 say(f"== Filling a bucket with {self.options.objects} objects")
@@ -354,8 +323,11 @@ class Bench:
 def main():
     parser = argparse.ArgumentParser(prog="script/bench")
     parser.add_argument(
-        "part", nargs="?", default="all", choices=["all", "raft", "raft-log", "get", "put", "list", "memory"]
+        "part", nargs="?", default="all", choices=["all", "raft", "raft-log", "get", "put", "cluster", "list", "memory"]
     )
+    parser.add_argument("--only", dest="cluster_parts", type=lambda text: text.split(","))
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seconds", type=float)
     parser.add_argument("--objects", type=int)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--directory", default=str(ROOT / ".build" / "bench"))

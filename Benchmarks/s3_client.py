@@ -62,8 +62,8 @@ class S3Client:
             f"SignedHeaders={names}, Signature={signature}\r\n\r\n"
         ).encode()
 
-    def _read_head(self):
-        """Reads a head; what has come of the body with it, and the whole body's length."""
+    def _read_answer(self):
+        """Reads a head; its status, its fields, and what has come of the body with it."""
         self.used = time.monotonic()
         data = bytearray()
         while (end := data.find(b"\r\n\r\n")) < 0:
@@ -74,12 +74,25 @@ class S3Client:
         head = bytes(data[:end]).decode("latin-1")
         lines = head.split("\r\n")
         fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-        if "content-length" not in fields and lines[0].split(" ")[1] != "204":
-            raise ConnectionError(f"an answer without Content-Length: {head}")
-        body, length = data[end + 4 :], int(fields.get("content-length", 0))
-        if lines[0].split(" ")[1][0] != "2":
-            raise ConnectionError(f"{head}\n{bytes(body)!r}")
-        return body, length
+        return int(lines[0].split(" ")[1]), fields, data[end + 4 :]
+
+    def _read_head(self):
+        """As above of an answer that must tell success; what has come of the body with it, and the whole body's length."""
+        status, fields, body = self._read_answer()
+        if "content-length" not in fields and status != 204:
+            raise ConnectionError(f"an answer without Content-Length: {status} {fields}")
+        if status // 100 != 2:
+            raise ConnectionError(f"{status} {fields}\n{bytes(body)!r}")
+        return body, int(fields.get("content-length", 0))
+
+    def status(self, method, path, body=b""):
+        """The status of the answer, whatever it is; for PUT, and for HEAD, whose answers have no body."""
+        self._send_head(self._head(method, path, "", len(body) if method == "PUT" else None) + body)
+        status, fields, start = self._read_answer()
+        left = 0 if method == "HEAD" else int(fields.get("content-length", 0)) - len(start)
+        while left > 0:
+            left -= len(self.socket.recv(left)) or left
+        return status
 
     def request(self, method, path, query="", length=None):
         """The body of the answer."""

@@ -61,10 +61,11 @@ final class LoadConnection: ChannelInboundHandler {
     private var dueAt: NIODeadline
     private var isFinished = false
 
-    init(plan: LoadPlan, number: Int, eventLoop: any EventLoop) {
+    /// - Parameter share: of the interval, before the first request: 0 ..< 1.
+    init(plan: LoadPlan, share: Double, eventLoop: any EventLoop) {
         self.plan = plan
         result = eventLoop.makePromise()
-        dueAt = .now() + .nanoseconds((plan.interval?.nanoseconds ?? 0) / 64 * Int64(number % 64))
+        dueAt = .now() + .nanoseconds(Int64(Double(plan.interval?.nanoseconds ?? 0) * share))
     }
 
     func channelActive(context: ChannelHandlerContext) {

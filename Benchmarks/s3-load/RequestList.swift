@@ -26,10 +26,12 @@ struct LatencyHistogram: Sendable {
     private var fine = [UInt32](repeating: 0, count: fineCount)
     private var coarse = [UInt32](repeating: 0, count: 60_000)
     private(set) var count = 0
+    private(set) var microsecondsMax = 0
 
     mutating func record(nanoseconds: Int64) {
         count += 1
         let microseconds = Int(max(nanoseconds, 0) / 1000)
+        microsecondsMax = max(microsecondsMax, microseconds)
         if microseconds < Self.fineCount {
             fine[microseconds] += 1
         } else {
@@ -39,6 +41,7 @@ struct LatencyHistogram: Sendable {
 
     mutating func merge(_ other: LatencyHistogram) {
         count += other.count
+        microsecondsMax = max(microsecondsMax, other.microsecondsMax)
         for index in fine.indices { fine[index] += other.fine[index] }
         for index in coarse.indices { coarse[index] += other.coarse[index] }
     }

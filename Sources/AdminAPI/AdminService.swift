@@ -8,6 +8,7 @@ package struct AdminService: HTTPRequestHandler {
     private let version: String
     private let metrics: PrometheusMetricsFactory
     private let readiness: @Sendable () async -> Readiness
+    private let status: @Sendable () async -> [UInt8]?
 
     /// Whether a load balancer should send requests here.
     package enum Readiness: Sendable, Equatable {
@@ -16,13 +17,17 @@ package struct AdminService: HTTPRequestHandler {
         case notReady(String)
     }
 
-    /// - Parameter readiness: asked at each `GET /health/ready`; it suspends, never blocks.
+    /// - Parameters:
+    ///   - readiness: asked at each `GET /health/ready`; it suspends, never blocks.
+    ///   - status: the JSON of `GET /metadata/status`; nil on a node that is no cluster's.
     package init(
-        version: String, metrics: PrometheusMetricsFactory, readiness: @escaping @Sendable () async -> Readiness
+        version: String, metrics: PrometheusMetricsFactory, readiness: @escaping @Sendable () async -> Readiness,
+        status: @escaping @Sendable () async -> [UInt8]? = { nil }
     ) {
         self.version = version
         self.metrics = metrics
         self.readiness = readiness
+        self.status = status
     }
 
     package func respond(to request: HTTPRequest) async -> HTTPResponse {
@@ -39,6 +44,11 @@ package struct AdminService: HTTPRequestHandler {
         case .index: return reply(.ok, "text/plain; charset=utf-8", Array(index.utf8), request)
         case .live: return reply(.ok, "application/json", JSONText.object([("status", "live")]), request)
         case .ready: return await ready(request)
+        case .status:
+            guard let document = await status() else {
+                return error(.notFound, code: "NotFound", "This node belongs to no cluster (engine_type: local).", request)
+            }
+            return reply(.ok, "application/json", document, request)
         case .version:
             return reply(
                 .ok, "application/json", JSONText.object([("name", "rustfs-metadata"), ("version", version)]), request)
@@ -71,6 +81,7 @@ extension AdminService {
         case live = "/health/live"
         case ready = "/health/ready"
         case version = "/version"
+        case status = "/metadata/status"
         case metrics = "/metrics"
     }
 
@@ -82,6 +93,7 @@ extension AdminService {
         GET /health/live   200 while the process runs
         GET /health/ready  200 while it serves S3, else 503
         GET /version       the version as JSON
+        GET /metadata/status  the cluster as this node sees it, as JSON
 
         """
     }

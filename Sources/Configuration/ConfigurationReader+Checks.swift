@@ -37,11 +37,14 @@ extension ConfigurationReader {
         report(at: blamed.origin, key: blamed.key, "is \(blamed.value), which is the address of \(other.key) too")
     }
 
+    func checkReadable(_ file: Located<String>) {
+        guard access(file.value, R_OK) != 0 else { return }
+        report(at: file.origin, key: file.key, "'\(file.value)' cannot be read: \(String(cString: strerror(errno)))")
+    }
+
     /// Both files or none, and readable now rather than at the first connection.
     func checkTLS(certificate: Located<String>?, privateKey: Located<String>?) -> ServerConfiguration.TLS? {
-        for file in [certificate, privateKey].compactMap({ $0 }) where access(file.value, R_OK) != 0 {
-            report(at: file.origin, key: file.key, "'\(file.value)' cannot be read: \(String(cString: strerror(errno)))")
-        }
+        for file in [certificate, privateKey].compactMap({ $0 }) { checkReadable(file) }
         switch (certificate, privateKey) {
         case (let certificate?, let privateKey?):
             return ServerConfiguration.TLS(certificateFile: certificate.value, privateKeyFile: privateKey.value)

@@ -65,6 +65,9 @@ struct ReplicationKeys {
     var writeQuorum: Replication.WriteQuorum
     var batchSizeMax: Int
     var batchTimeoutMilliseconds: Int
+    var requestTimeoutMilliseconds: Int
+    var listenAddress: Located<NetworkAddress>?
+    var tls: (certificate: Located<String>?, key: Located<String>?, authority: Located<String>?)?
 
     init(reading section: ConfigurationSection, dataDirectory: String) {
         path = section.path
@@ -95,6 +98,11 @@ struct ReplicationKeys {
         writeQuorum = section.value("write_quorum", .choice(), default: .majority).value
         batchSizeMax = section.value("max_batch_size", .integer(1...10_000), default: 100).value
         batchTimeoutMilliseconds = section.value("batch_timeout_ms", .integer(1...10_000), default: 10).value
+        requestTimeoutMilliseconds = section.value("request_timeout_ms", .integer(100...600_000), default: 10_000).value
+        listenAddress = section.optional("listen_address", .listenAddress)
+        tls = section.optionalSection("tls") { tls in
+            (tls.required("certificate_file", .path), tls.required("private_key_file", .path), tls.required("ca_file", .path))
+        }
     }
 
     /// Meaningful after a `check` that reported no error.
@@ -110,11 +118,25 @@ struct ReplicationKeys {
                 snapshotIntervalSeconds: snapshotIntervalSeconds, logEntriesMax: logEntriesMax,
                 logDirectory: logDirectory.value, snapshotDirectory: snapshotDirectory.value),
             readConsistency: readConsistency, stalenessMillisecondsMax: stalenessMillisecondsMax, writeQuorum: writeQuorum,
-            batchSizeMax: batchSizeMax, batchTimeoutMilliseconds: batchTimeoutMilliseconds)
+            batchSizeMax: batchSizeMax, batchTimeoutMilliseconds: batchTimeoutMilliseconds,
+            requestTimeoutMilliseconds: requestTimeoutMilliseconds, listenAddress: listenAddress?.value ?? ownAddress,
+            tls: tls.flatMap { files in
+                guard let certificate = files.certificate, let key = files.key, let authority = files.authority else {
+                    return nil
+                }
+                return Replication.TLS(
+                    certificateFile: certificate.value, privateKeyFile: key.value, authorityFile: authority.value)
+            })
+    }
+
+    /// Where its peers reach this node.
+    private var ownAddress: NetworkAddress {
+        nodes.first { $0.id?.value == nodeID?.value }?.address?.value ?? NetworkAddress(host: "127.0.0.1", port: 7000)
     }
 
     func check(_ reader: ConfigurationReader) {
         checkNodes(reader)
+        for file in [tls?.certificate, tls?.key, tls?.authority].compactMap({ $0 }) { reader.checkReadable(file) }
         guard electionTimeout.value < 3 * heartbeatInterval.value else { return }
         let blamed = electionTimeout.isGiven ? electionTimeout : heartbeatInterval
         reader.report(

@@ -111,6 +111,13 @@ extension ServerConfiguration {
             case eventual
         }
         package enum WriteQuorum: String, Sendable, CaseIterable { case majority, all }
+        /// Mutual TLS between the nodes: PEM files, readable when the configuration was loaded.
+        package struct TLS: Sendable, Equatable {
+            package var certificateFile: String
+            package var privateKeyFile: String
+            /// Whose signature a peer's certificate must have.
+            package var authorityFile: String
+        }
 
         package var nodes: [Node]
         /// This server's own entry in `nodes`.
@@ -122,6 +129,11 @@ extension ServerConfiguration {
         package var writeQuorum: WriteQuorum
         package var batchSizeMax: Int
         package var batchTimeoutMilliseconds: Int
+        /// For as long a request waits for a quorum.
+        package var requestTimeoutMilliseconds: Int
+        /// Where this node listens for its peers.
+        package var listenAddress: NetworkAddress
+        package var tls: TLS?
     }
 
     package struct Raft: Sendable, Equatable {

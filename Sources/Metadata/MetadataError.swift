@@ -36,7 +36,12 @@ public struct MetadataError: Error, Sendable, Equatable, CustomStringConvertible
         case unknownOutcome
         /// A read could not be served within the staleness or time that it allows.
         case staleRead
+        /// No quorum has answered in time; nothing was changed.
         case timeout
+        /// No quorum has answered in time: the write may or may not have happened, or may still.
+        case unknownTimeout
+        /// This engine cannot do it.
+        case notImplemented
     }
 
     public var code: Code
@@ -46,6 +51,9 @@ public struct MetadataError: Error, Sendable, Equatable, CustomStringConvertible
     public var deleteMarker: VersionID?
     /// With `.deleteMarker`, `.noSuchKey`: when that marker was written (milliseconds UTC).
     public var lastModifiedMilliseconds: UInt64?
+
+    /// Nobody can say whether the write was made.
+    public var isOutcomeUnknown: Bool { code == .unknownOutcome || code == .unknownTimeout }
 
     public init(
         _ code: Code, _ detail: String = "", deleteMarker: VersionID? = nil, lastModifiedMilliseconds: UInt64? = nil

@@ -10,6 +10,30 @@ public enum ReadConsistency: Hashable, Sendable {
     case eventual
 }
 
+/// What a read asks of the state that it is answered from.
+public struct ReadOptions: Hashable, Sendable {
+    public var consistency: ReadConsistency
+    /// The state must contain at least this index of the log, whatever the consistency. 0: any.
+    public var minimumIndex: UInt64
+
+    public init(_ consistency: ReadConsistency, minimumIndex: UInt64 = 0) {
+        self.consistency = consistency
+        self.minimumIndex = minimumIndex
+    }
+
+    public static let linearizable = ReadOptions(.linearizable)
+    public static let eventual = ReadOptions(.eventual)
+}
+
+/// When a write is answered.
+public enum WriteConsistency: Hashable, Sendable {
+    /// When it is durable as the cluster's `write_quorum` says, and applied.
+    case strong
+    /// When it is durable on the leader, which may lose it. For unconditional puts and deletes in buckets without versioning; whatever
+    /// else asks for it is strong.
+    case eventual
+}
+
 // MARK: - Conditions on a write
 
 /// An ETag in a condition: `*`, or a tag.
@@ -179,16 +203,16 @@ public struct GetObject: Hashable, Sendable {
     public var key: ObjectKey
     /// `nil`: the newest.
     public var versionID: VersionID?
-    public var consistency: ReadConsistency
+    public var read: ReadOptions
 
     public init(
         bucket: BucketReference, key: ObjectKey, versionID: VersionID? = nil,
-        consistency: ReadConsistency = .linearizable
+        read: ReadOptions = .linearizable
     ) {
         self.bucket = bucket
         self.key = key
         self.versionID = versionID
-        self.consistency = consistency
+        self.read = read
     }
 }
 
@@ -237,18 +261,18 @@ public struct ListObjects: Hashable, Sendable {
     public var startAfter: [UInt8]
     /// 0…1000; keys and common prefixes count alike. 0 gives an empty page that is not truncated.
     public var maxKeys: Int
-    public var consistency: ReadConsistency
+    public var read: ReadOptions
 
     public init(
         bucket: BucketReference, prefix: [UInt8] = [], delimiter: [UInt8] = [], startAfter: [UInt8] = [],
-        maxKeys: Int = 1000, consistency: ReadConsistency = .linearizable
+        maxKeys: Int = 1000, read: ReadOptions = .linearizable
     ) {
         self.bucket = bucket
         self.prefix = prefix
         self.delimiter = delimiter
         self.startAfter = startAfter
         self.maxKeys = maxKeys
-        self.consistency = consistency
+        self.read = read
     }
 }
 
@@ -303,11 +327,11 @@ public struct ListObjectVersions: Hashable, Sendable {
     /// With it: strictly after this version of `keyMarker` (in listing order: newest first).
     public var versionMarker: VersionID?
     public var maxKeys: Int
-    public var consistency: ReadConsistency
+    public var read: ReadOptions
 
     public init(
         bucket: BucketReference, prefix: [UInt8] = [], delimiter: [UInt8] = [], keyMarker: [UInt8] = [],
-        versionMarker: VersionID? = nil, maxKeys: Int = 1000, consistency: ReadConsistency = .linearizable
+        versionMarker: VersionID? = nil, maxKeys: Int = 1000, read: ReadOptions = .linearizable
     ) {
         self.bucket = bucket
         self.prefix = prefix
@@ -315,7 +339,7 @@ public struct ListObjectVersions: Hashable, Sendable {
         self.keyMarker = keyMarker
         self.versionMarker = versionMarker
         self.maxKeys = maxKeys
-        self.consistency = consistency
+        self.read = read
     }
 }
 
@@ -479,16 +503,16 @@ public struct ListParts: Hashable, Sendable {
     /// Parts with a greater number.
     public var partNumberMarker: UInt16
     public var maxParts: Int
-    public var consistency: ReadConsistency
+    public var read: ReadOptions
 
     public init(
         upload: MultipartUploadReference, partNumberMarker: UInt16 = 0, maxParts: Int = 1000,
-        consistency: ReadConsistency = .linearizable
+        read: ReadOptions = .linearizable
     ) {
         self.upload = upload
         self.partNumberMarker = partNumberMarker
         self.maxParts = maxParts
-        self.consistency = consistency
+        self.read = read
     }
 }
 
@@ -531,11 +555,11 @@ public struct ListMultipartUploads: Hashable, Sendable {
     public var keyMarker: [UInt8]
     public var uploadIDMarker: UploadID?
     public var maxUploads: Int
-    public var consistency: ReadConsistency
+    public var read: ReadOptions
 
     public init(
         bucket: BucketReference, prefix: [UInt8] = [], delimiter: [UInt8] = [], keyMarker: [UInt8] = [],
-        uploadIDMarker: UploadID? = nil, maxUploads: Int = 1000, consistency: ReadConsistency = .linearizable
+        uploadIDMarker: UploadID? = nil, maxUploads: Int = 1000, read: ReadOptions = .linearizable
     ) {
         self.bucket = bucket
         self.prefix = prefix
@@ -543,7 +567,7 @@ public struct ListMultipartUploads: Hashable, Sendable {
         self.keyMarker = keyMarker
         self.uploadIDMarker = uploadIDMarker
         self.maxUploads = maxUploads
-        self.consistency = consistency
+        self.read = read
     }
 }
 

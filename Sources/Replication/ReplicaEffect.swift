@@ -71,9 +71,9 @@ package enum ReplicaNote: Sendable, Hashable {
     case invalidMessage(from: NodeID, MessageError)
     case malformedForward(from: NodeID)
     /// A peer is not whom it says, or not of this cluster.
-    case refusedPeer(NodeIdentity, PeerRefusal)
+    case refusedPeer(NodeIdentity, MessageRefusal)
     /// A peer does not accept this node.
-    case refusedBy(NodeID, PeerRefusal)
+    case refusedBy(NodeID, MessageRefusal)
     case diskStalled(milliseconds: UInt64)
     case diskRecovered
     case snapshotSendFailed(to: NodeID, SnapshotAnswer.Result?)

@@ -6,12 +6,10 @@ extension PrometheusMetricsFactory {
     private static var bucketCountMax: Int { 1000 }
 
     /// Exports the engine's state and the counters of the buckets of these owners (canonical ids).
-    func registerEngine(_ engine: LocalMetadataEngine, owners: [String]) {
+    func registerEngine(_ engine: some ServedEngine, owners: [String]) {
         for (name, help) in Self.engineHelp { describe(name, help) }
         registerCollector {
-            let status = engine.status()
-            guard !status.isClosed else { return [] }
-            return status.storeFigures.map { figure in
+            engine.storeFigures.map { figure in
                 MetricSample(
                     name: "rustfs_metadata_store_\(figure.name)", help: "A figure of the key-value store.", value: figure.value)
             }
@@ -20,11 +18,11 @@ extension PrometheusMetricsFactory {
             var samples: [MetricSample] = []
             for owner in owners {
                 let request = ListBuckets(owner: owner, maxBuckets: Self.bucketCountMax)
-                guard let page = try? await engine.listBuckets(request, consistency: .eventual) else { continue }
+                guard let page = try? await engine.listBuckets(request, read: .eventual) else { continue }
                 for bucket in page.buckets where samples.count < 3 * Self.bucketCountMax {
                     let reference = BucketReference(name: bucket.name, requiredOwner: nil)
                     // A bucket may be gone by now.
-                    guard let usage = try? await engine.bucketUsage(reference, consistency: .eventual) else { continue }
+                    guard let usage = try? await engine.bucketUsage(reference, read: .eventual) else { continue }
                     samples += Self.samples(of: usage, bucket: bucket.name)
                 }
             }

@@ -42,12 +42,6 @@ struct Serve: AsyncParsableCommand {
             print("The configuration is valid.")
             return
         }
-        guard loaded.configuration.metadata.engineType == .local else {
-            StandardError.write(
-                "\(config ?? "configuration"): metadata.engine_type: this release has no replicated engine; engine_type: local works"
-            )
-            throw ExitCode.badConfiguration
-        }
         // A client, or the reader of the log, that goes away is an error of one write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         let logger = bootstrapLogging(loaded.configuration.log)

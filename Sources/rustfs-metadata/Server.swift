@@ -4,8 +4,10 @@ import FileSystem
 import Foundation
 import HTTPServer
 import Logging
+import Metadata
 import NIOCore
 import NIOPosix
+import Replication
 import ServiceLifecycle
 import Synchronization
 import Telemetry
@@ -38,27 +40,64 @@ private struct Node: Service {
     func run() async throws {
         let lock = try lockDataDirectory()
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
-        let backend = try await Backend.open(configuration, metrics: server.metrics, logger: logger)
         do {
-            try await serve(backend, on: loops)
+            switch (configuration.metadata.engineType, configuration.metadata.replication) {
+            case (.replicated, let replication?): try await runReplicated(replication, on: loops)
+            case (.local, _), (.replicated, nil): try await runLocal(on: loops)
+            }
         } catch {
-            await backend.close()
             try? await loops.shutdownGracefully()
             throw error
         }
-        await backend.close()
         try await loops.shutdownGracefully()
         withExtendedLifetime(lock) {}
         logger.info("The server has stopped")
     }
 
-    private func serve(_ backend: Backend, on loops: MultiThreadedEventLoopGroup) async throws {
+    private func runLocal(on loops: MultiThreadedEventLoopGroup) async throws {
+        let engine = try await LocalMetadataEngine.open(configuration, logger: logger)
+        try await run(Backend(engine, configuration, metrics: server.metrics, logger: logger), on: loops)
+    }
+
+    private func runReplicated(
+        _ replication: ServerConfiguration.Replication, on loops: MultiThreadedEventLoopGroup
+    ) async throws {
+        let engine = try await ReplicatedMetadataEngine.open(configuration, replication, logger: logger)
+        let backend = Backend(engine, configuration, metrics: server.metrics, logger: logger)
+        server.metrics.registerReplication(engine)
+        let address: SocketAddress
+        do {
+            address = try await engine.start()
+        } catch {
+            await backend.close()
+            throw error
+        }
+        try await run(backend, on: loops, peers: address)
+    }
+
+    private func run(
+        _ backend: Backend<some ServedEngine>, on loops: MultiThreadedEventLoopGroup, peers: SocketAddress? = nil
+    ) async throws {
+        do {
+            try await serve(backend, on: loops, peers: peers)
+        } catch {
+            await backend.close()
+            throw error
+        }
+        await backend.close()
+    }
+
+    private func serve(
+        _ backend: Backend<some ServedEngine>, on loops: MultiThreadedEventLoopGroup, peers: SocketAddress?
+    ) async throws {
         let status = NodeStatus()
         let s3 = HTTPServer(
             configuration: try s3Configuration(), handler: backend.s3Handler, eventLoopGroup: loops, logger: logger)
-        let adminService = AdminService(version: Version.current, metrics: server.metrics) {
-            status.isServing ? await backend.readiness() : .notReady("the server is starting or stopping")
-        }
+        let adminService = AdminService(
+            version: Version.current, metrics: server.metrics,
+            readiness: {
+                status.isServing ? await backend.engine.readiness() : .notReady("the server is starting or stopping")
+            }, status: { await backend.engine.statusDocument() })
         let admin = HTTPServer(
             configuration: HTTPServerConfiguration(
                 host: configuration.admin.address.host, port: configuration.admin.address.port),
@@ -69,7 +108,7 @@ private struct Node: Service {
         do {
             let s3Addresses = try await s3.start()
             status.setServing(true)
-            announce(s3: s3Addresses, admin: adminAddresses)
+            announce(s3: s3Addresses, admin: adminAddresses, peers: peers)
             try await gracefulShutdown()
         } catch {
             await admin.stop(gracefully: .zero)
@@ -84,10 +123,11 @@ private struct Node: Service {
     }
 
     /// What people and scripts read: exactly these lines on standard output.
-    private func announce(s3: [SocketAddress], admin: [SocketAddress]) {
+    private func announce(s3: [SocketAddress], admin: [SocketAddress], peers: SocketAddress?) {
         let scheme = configuration.tls == nil ? "http" : "https"
         for address in s3 { StandardOutput.write("S3 endpoint: \(scheme)://\(address.authority)") }
         for address in admin { StandardOutput.write("Admin endpoint: http://\(address.authority)") }
+        if let peers { StandardOutput.write("Peer endpoint: \(peers.authority)") }
         StandardOutput.write("ready")
         logger.info("The server is ready", metadata: ["s3": "\(s3.map(\.authority))", "admin": "\(admin.map(\.authority))"])
     }

@@ -71,7 +71,7 @@ struct FormatDocumentTests {
             rows: SnapshotAnswer.Result.allCases.map { ("\($0)", Int($0.rawValue)) }),
         Table(
             document: "peer-messages.md", header: ["refusal of a peer", "code"],
-            rows: PeerRefusal.allCases.map { ("\($0)", Int($0.rawValue)) }),
+            rows: MessageRefusal.allCases.map { ("\($0)", Int($0.rawValue)) }),
         Table(
             document: "replicated-state.md", header: ["record", "version"],
             rows: ReplicationRecordVersions.all.map { ($0.name, Int($0.version)) }),

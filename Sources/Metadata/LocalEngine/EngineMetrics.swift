@@ -22,7 +22,7 @@ struct EngineMetrics: Sendable {
         init(_ result: WriteResult) {
             self =
                 switch result {
-                case .applied(.change(.success)), .applied(.batch): .applied
+                case .applied(.change(.success)), .applied(.batch), .accepted: .applied
                 case .applied(.change(.failure)): .declined
                 case .notApplied: .failed
                 }

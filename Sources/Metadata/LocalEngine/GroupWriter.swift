@@ -11,14 +11,6 @@ struct PendingWrite: Sendable {
     var caller: CheckedContinuation<WriteResult, Never>
 }
 
-/// What became of a write.
-enum WriteResult: Sendable {
-    /// Applied, once, and durable. (A refusal is an outcome of the application, too.)
-    case applied(MetadataOutcome)
-    /// Not applied; with `.unknownOutcome` the next start of the store will tell.
-    case notApplied(MetadataError)
-}
-
 /// The one thread that writes: it applies what waits as one transaction, makes that durable with one sync, publishes the new
 /// view and answers the callers (group commit).
 ///

@@ -59,21 +59,21 @@ public final class LocalMetadataEngine: MetadataEngine {
     }
 
     public func getBucket(
-        _ bucket: BucketReference, consistency: ReadConsistency
+        _ bucket: BucketReference, read: ReadOptions
     ) async throws(MetadataError) -> BucketInfo {
-        try await core.getBucket(bucket, consistency: consistency)
+        try await core.getBucket(bucket, read: read)
     }
 
     public func bucketUsage(
-        _ bucket: BucketReference, consistency: ReadConsistency
+        _ bucket: BucketReference, read: ReadOptions
     ) async throws(MetadataError) -> BucketUsage {
-        try await core.bucketUsage(bucket, consistency: consistency)
+        try await core.bucketUsage(bucket, read: read)
     }
 
     public func listBuckets(
-        _ request: ListBuckets, consistency: ReadConsistency
+        _ request: ListBuckets, read: ReadOptions
     ) async throws(MetadataError) -> ListBucketsPage {
-        try await core.listBuckets(request, consistency: consistency)
+        try await core.listBuckets(request, read: read)
     }
 
     public func setBucketVersioning(_ request: SetBucketVersioning) async throws(MetadataError) {
@@ -133,9 +133,9 @@ public final class LocalMetadataEngine: MetadataEngine {
     }
 
     public func getMultipartUpload(
-        _ upload: MultipartUploadReference, consistency: ReadConsistency
+        _ upload: MultipartUploadReference, read: ReadOptions
     ) async throws(MetadataError) -> MultipartUploadInfo {
-        try await core.getMultipartUpload(upload, consistency: consistency)
+        try await core.getMultipartUpload(upload, read: read)
     }
 
     public func putPart(_ request: PutPart) async throws(MetadataError) {

@@ -6,6 +6,11 @@ public struct LocalMetadataEngineStatus: Sendable, Equatable {
     public struct Figure: Sendable, Equatable {
         public var name: String
         public var value: Double
+
+        public init(name: String, value: Double) {
+            self.name = name
+            self.value = value
+        }
     }
 
     /// The engine is closed; everything else is as of nothing then.

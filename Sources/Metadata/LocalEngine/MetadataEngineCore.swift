@@ -1,8 +1,8 @@
 package import FileSystem
 package import KeyValueStore
 import Logging
-import NIOPosix
-import ObjectDataStore
+package import NIOPosix
+package import ObjectDataStore
 import Synchronization
 
 /// The local engine over any store: `LocalMetadataEngine` is this over RocksDB, tests also run it in memory.
@@ -10,16 +10,16 @@ import Synchronization
 /// Writes go through one `GroupWriter`; reads take the newest `EngineView` and run where their caller is, as long as the store
 /// can answer from memory. Since a write is answered after its view is published, each read is linearizable: consistency
 /// levels make no difference here.
-package final class MetadataEngineCore<Store: KeyValueStore>: MetadataEngine {
+package final class MetadataEngineCore<Store: KeyValueStore>: CoordinatedEngine {
     package typealias BodyWriter = LocalObjectBodyWriter
     package typealias BodyReader = LocalObjectBodyReader
 
     let store: Store
-    let bodies: ObjectDataStore
-    let lifetimes: BodyLifetimes
-    let publication: EnginePublication<Store.Snapshot>
+    package let bodies: ObjectDataStore
+    package let lifetimes: BodyLifetimes
+    package let publication: EnginePublication<Store.Snapshot>
+    package let readThreads: NIOThreadPool
     let writer: GroupWriter<Store>
-    let readThreads: NIOThreadPool
     let space: SpaceReserve
     private let bodyThreads: NIOThreadPool
     private let sweep: Task<Void, Never>
@@ -84,6 +84,17 @@ package final class MetadataEngineCore<Store: KeyValueStore>: MetadataEngine {
             return (machine, EngineView(snapshot: snapshot, applied: applied, buckets: buckets))
         } catch { throw error.onDisk }
     }
+
+    // MARK: Coordination
+
+    package func write(_ payload: MetadataOperation.Payload) async -> WriteResult { await writer.write(payload) }
+
+    /// Nothing is gained by answering before the disk has it, which is when it is applied, too.
+    package func writeEventually(_ payload: MetadataOperation.Payload) async -> WriteResult { await writer.write(payload) }
+
+    package func mayRead(_ options: ReadOptions) -> Bool { true }
+
+    package func waitToRead(_ options: ReadOptions) async throws(MetadataError) {}
 
     // MARK: Stopping
 

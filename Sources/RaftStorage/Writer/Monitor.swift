@@ -9,14 +9,14 @@
 /// A value with a lock and a condition: threads wait here until others have changed it.
 ///
 /// `@unchecked Sendable`: the value is touched inside the lock only.
-final class Monitor<Value>: @unchecked Sendable {
+package final class Monitor<Value>: @unchecked Sendable {
     private var value: Value
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     /// Signals cost a system call: they are sent only to somebody.
     private var waiterCount = 0
 
-    init(_ value: sending Value) {
+    package init(_ value: sending Value) {
         self.value = value
         pthread_mutex_init(mutex, nil)
         #if canImport(Darwin)
@@ -39,7 +39,7 @@ final class Monitor<Value>: @unchecked Sendable {
     }
 
     /// Changes the value and wakes those who wait for it.
-    func change<Result, Failure: Error>(_ body: (inout Value) throws(Failure) -> Result) throws(Failure) -> Result {
+    package func change<Result, Failure: Error>(_ body: (inout Value) throws(Failure) -> Result) throws(Failure) -> Result {
         pthread_mutex_lock(mutex)
         defer {
             let hasWaiters = waiterCount > 0
@@ -50,7 +50,7 @@ final class Monitor<Value>: @unchecked Sendable {
     }
 
     /// Waits until `isReady` says so, or for that long, and then changes the value.
-    func wait<Result>(
+    package func wait<Result>(
         milliseconds: Int? = nil, until isReady: (Value) -> Bool, then body: (inout Value) -> Result
     ) -> Result {
         pthread_mutex_lock(mutex)

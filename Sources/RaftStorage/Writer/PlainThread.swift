@@ -9,11 +9,11 @@
 /// A thread of its own, for work that blocks: tasks of the cooperative pool must not.
 ///
 /// `@unchecked Sendable`: the handle is set once, by `init`, and joined once, by whoever owns the thread.
-final class PlainThread: @unchecked Sendable {
+package final class PlainThread: @unchecked Sendable {
     private var handle: pthread_t
 
     /// - Throws: the system's error number, when it has no thread left.
-    init(_ body: @escaping @Sendable () -> Void) throws(ThreadError) {
+    package init(_ body: @escaping @Sendable () -> Void) throws(ThreadError) {
         let start = Unmanaged.passRetained(Start(body))
         #if canImport(Darwin)
             var created: pthread_t?
@@ -34,7 +34,7 @@ final class PlainThread: @unchecked Sendable {
     }
 
     /// Waits until the body has returned.
-    func join() { pthread_join(handle, nil) }
+    package func join() { pthread_join(handle, nil) }
 }
 
 package struct ThreadError: Error, Sendable {
@@ -44,7 +44,7 @@ package struct ThreadError: Error, Sendable {
 private final class Start {
     let body: @Sendable () -> Void
 
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    package init(_ body: @escaping @Sendable () -> Void) { self.body = body }
 }
 
 #if canImport(Darwin)

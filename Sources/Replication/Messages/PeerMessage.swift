@@ -42,7 +42,7 @@ package enum PeerMessage: Hashable, Sendable {
     case snapshotAnswer(SnapshotAnswer)
     case formation(FormationReport)
     case status(NodeStatus)
-    case refusal(PeerRefusal)
+    case refusal(MessageRefusal)
 
     /// On which connection it travels: bulk must not delay what keeps a leader in office.
     package enum Lane: UInt8, Hashable, Sendable, CaseIterable {
@@ -282,7 +282,7 @@ package struct NodeStatus: Hashable, Sendable {
 }
 
 /// Why a node takes no notice of another one's messages.
-package enum PeerRefusal: UInt8, Error, Hashable, Sendable, CaseIterable {
+package enum MessageRefusal: UInt8, Error, Hashable, Sendable, CaseIterable {
     case wrongCluster = 1
     /// The sender's id belongs to another disk.
     case wrongIncarnation = 2

@@ -3,10 +3,12 @@ import Raft
 /// Messages of other nodes: who may say what to whom.
 extension Replica {
     mutating func send(_ message: PeerMessage, to peer: NodeID) {
-        effects.append(
-            .send(
-                PeerEnvelope(
-                    cluster: cluster, from: identity, to: peer, toIncarnation: incarnation(of: peer), message: message)))
+        effects.append(.send(envelope(to: peer, message)))
+    }
+
+    /// A message as this node addresses it.
+    func envelope(to peer: NodeID, _ message: PeerMessage) -> PeerEnvelope {
+        PeerEnvelope(cluster: cluster, from: identity, to: peer, toIncarnation: incarnation(of: peer), message: message)
     }
 
     private func incarnation(of peer: NodeID) -> Incarnation? {
@@ -37,7 +39,7 @@ extension Replica {
     }
 
     /// Why nothing of it is looked at: it was said by, or to, a disk that is another one by now.
-    private func refusal(of envelope: PeerEnvelope) -> PeerRefusal? {
+    private func refusal(of envelope: PeerEnvelope) -> MessageRefusal? {
         guard !settings.mutations.contains(.ignoresIncarnations) else { return nil }
         if let theirs = envelope.cluster, let cluster, theirs != cluster { return .wrongCluster }
         if let to = envelope.toIncarnation, to != identity.incarnation { return .misaddressed }
@@ -94,7 +96,7 @@ extension Replica {
         advanceMembership()
     }
 
-    private mutating func refused(_ refusal: PeerRefusal, by sender: NodeID) {
+    private mutating func refused(_ refusal: MessageRefusal, by sender: NodeID) {
         effects.append(.note(.refusedBy(sender, refusal)))
         // A removed node hears nothing of the log any more, not even that it was removed.
         let isMember = core.configuration.members.hasSorted(node)

@@ -21,7 +21,8 @@ extension S3Error {
             }
         case .noSuchBucket, .bucketAlreadyExists, .bucketAlreadyOwnedByYou, .bucketNotEmpty, .accessDenied,
             .checksumMismatch, .invalidArgument, .keyTooLong, .invalidKey, .limitExceeded, .corruption,
-            .ioError, .noSpace, .unavailable, .unknownOutcome, .staleRead, .timeout:
+            .ioError, .noSpace, .unavailable, .unknownOutcome, .staleRead, .timeout, .unknownTimeout,
+            .notImplemented:
             break
         }
     }

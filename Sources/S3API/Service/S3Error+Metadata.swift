@@ -84,7 +84,18 @@ extension S3Error {
                 "The outcome of the request is not known: it may have taken effect. Please try again.")
         case .noSpace:
             self.init("StorageFull", .insufficientStorage, "The storage is full; nothing was stored.")
-        case .unavailable, .timeout:
+        case .timeout:
+            self.init(
+                "SlowDown", .serviceUnavailable, "No quorum of the cluster has answered in time. Please try again.",
+                headers: [Detail("Retry-After", "1")])
+        case .unknownTimeout:
+            self.init(
+                "SlowDown", .serviceUnavailable,
+                "No quorum of the cluster has answered in time: the request may have taken effect. Please try again.",
+                headers: [Detail("Retry-After", "1")])
+        case .notImplemented:
+            self.init("NotImplemented", .notImplemented, error.detail)
+        case .unavailable:
             self.init(
                 "ServiceUnavailable", .serviceUnavailable, "Service is unable to handle request. Please try again.",
                 headers: [Detail("Retry-After", "1")])

@@ -37,6 +37,11 @@ extension InvariantChecker {
         }
         view.memory = try image(restartedAt: mark)
         view.unappliedChanges = []
+    }
+
+    /// The driver is told to replace the state; what it was told to apply before comes first.
+    func installing(_ mark: SnapshotMark, on node: NodeID) {
+        let view = view(node)
         view.handedToApply = mark.index
         view.unappliedBatches = []
     }
@@ -95,7 +100,9 @@ extension InvariantChecker {
         let configuration = committed.configuration(at: committed.last)
         for step in change.steps where step.kind == .addVoter && !configuration.hasVoter(step.node) {
             guard Int(step.node.rawValue) <= views.count else { continue }
-            let gap = committed.last - self.view(step.node).durable.last
+            // A disk that was wiped a moment ago held what the leader knows of it.
+            let learner = self.view(step.node)
+            let gap = committed.last - (learner.former ?? learner.durable).last
             guard gap <= promotionGapCountMax else {
                 throw InvariantViolation(
                     .configurationsOverlap,
@@ -192,7 +199,8 @@ extension InvariantChecker {
     func checkConfiguration(_ core: RaftCore, _ view: NodeView) throws(InvariantViolation) {
         guard core.configuration != view.configuration || core.applied != view.applied else { return }
         view.configuration = core.configuration
-        guard core.applied >= committed.image.base else { return }
+        // While a snapshot is being installed, entries before it may still be applied; their changes are in it.
+        guard core.applied >= core.baseIndex, core.applied >= committed.image.base else { return }
         let expected = committed.configuration(at: core.applied)
         guard core.configuration == expected else {
             throw InvariantViolation(

@@ -169,7 +169,7 @@ extension MetadataEngine {
     }
 
     func usage() async throws -> BucketUsage {
-        try await bucketUsage(EngineBed.bucket, consistency: .linearizable)
+        try await bucketUsage(EngineBed.bucket, read: .linearizable)
     }
 }
 

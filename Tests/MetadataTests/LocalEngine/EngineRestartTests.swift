@@ -47,7 +47,7 @@ struct EngineRestartTests {
             return first
         }
         try await bed.withEngine { engine async throws in
-            let bucket = try await engine.getBucket(EngineBed.bucket, consistency: .linearizable)
+            let bucket = try await engine.getBucket(EngineBed.bucket, read: .linearizable)
             #expect(bucket.versioning == .enabled)
             await #expect(throws: MetadataError.self) { try await engine.get("key") }
             #expect(try await engine.get("key", versionID: first.versionID) == ByteBuffer(string: "one"))

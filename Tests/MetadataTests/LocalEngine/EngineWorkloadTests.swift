@@ -46,7 +46,7 @@ struct EngineWorkloadTests {
             let results = try await engine.deleteObjects(requests)
             #expect(results.count == 4 && results.allSatisfy { if case .success = $0 { true } else { false } })
         case 8:
-            let bucket = try await engine.getBucket(EngineBed.bucket, consistency: .linearizable)
+            let bucket = try await engine.getBucket(EngineBed.bucket, read: .linearizable)
             guard bucket.versioning != .unversioned else { return }
             let versioning: BucketVersioning = bucket.versioning == .enabled ? .suspended : .enabled
             try await engine.setBucketVersioning(SetBucketVersioning(bucket: EngineBed.bucket, versioning: versioning))

@@ -72,7 +72,7 @@ struct PeerMessageTests {
         + ForwardAnswer.Refusal.allCases.map {
             .forwardAnswer(ForwardAnswer(term: Term(3), start: 4, sequence: 5, result: .refused($0)))
         } + SnapshotAnswer.Result.allCases.map { .snapshotAnswer(SnapshotAnswer(id: id, result: $0)) }
-        + PeerRefusal.allCases.map { .refusal($0) }
+        + MessageRefusal.allCases.map { .refusal($0) }
 
     static func envelope(_ message: PeerMessage) -> PeerEnvelope {
         PeerEnvelope(

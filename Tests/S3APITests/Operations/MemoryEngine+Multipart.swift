@@ -15,7 +15,7 @@ extension MemoryEngine {
     }
 
     func getMultipartUpload(
-        _ upload: MultipartUploadReference, consistency: ReadConsistency
+        _ upload: MultipartUploadReference, read: ReadOptions
     ) async throws(MetadataError) -> MultipartUploadInfo {
         try with { state throws(MetadataError) in Self.info(upload.uploadID, try Self.find(upload, state)) }
     }

@@ -72,15 +72,15 @@ final class MemoryEngine: MetadataEngine {
         }
     }
 
-    func getBucket(_ bucket: BucketReference, consistency: ReadConsistency) async throws(MetadataError) -> BucketInfo {
+    func getBucket(_ bucket: BucketReference, read: ReadOptions) async throws(MetadataError) -> BucketInfo {
         try with { state throws(MetadataError) in try state.bucket(bucket).info }
     }
 
-    func bucketUsage(_ bucket: BucketReference, consistency: ReadConsistency) async throws(MetadataError) -> BucketUsage {
+    func bucketUsage(_ bucket: BucketReference, read: ReadOptions) async throws(MetadataError) -> BucketUsage {
         throw MetadataError(.unavailable, "not kept here")
     }
 
-    func listBuckets(_ request: ListBuckets, consistency: ReadConsistency) async throws(MetadataError) -> ListBucketsPage {
+    func listBuckets(_ request: ListBuckets, read: ReadOptions) async throws(MetadataError) -> ListBucketsPage {
         try with { state throws(MetadataError) in
             let all = state.buckets.values.map(\.info).filter {
                 $0.owner.canonicalID == request.owner && $0.name.hasPrefix(request.prefix) && $0.name > request.startAfter

@@ -22,13 +22,13 @@ struct UnavailableEngine: MetadataEngine {
     func createBucket(_ request: CreateBucket) async throws(MetadataError) { throw error }
     func deleteBucket(_ request: DeleteBucket) async throws(MetadataError) { throw error }
     func getBucket(
-        _ bucket: BucketReference, consistency: ReadConsistency
+        _ bucket: BucketReference, read: ReadOptions
     ) async throws(MetadataError) -> BucketInfo { throw error }
     func bucketUsage(
-        _ bucket: BucketReference, consistency: ReadConsistency
+        _ bucket: BucketReference, read: ReadOptions
     ) async throws(MetadataError) -> BucketUsage { throw error }
     func listBuckets(
-        _ request: ListBuckets, consistency: ReadConsistency
+        _ request: ListBuckets, read: ReadOptions
     ) async throws(MetadataError) -> ListBucketsPage { throw error }
     func setBucketVersioning(_ request: SetBucketVersioning) async throws(MetadataError) { throw error }
     func putObject(_ request: PutObject) async throws(MetadataError) -> PutObjectResult { throw error }
@@ -49,7 +49,7 @@ struct UnavailableEngine: MetadataEngine {
     ) async throws(MetadataError) -> ListObjectVersionsPage { throw error }
     func createMultipartUpload(_ request: CreateMultipartUpload) async throws(MetadataError) -> UploadID { throw error }
     func getMultipartUpload(
-        _ upload: MultipartUploadReference, consistency: ReadConsistency
+        _ upload: MultipartUploadReference, read: ReadOptions
     ) async throws(MetadataError) -> MultipartUploadInfo { throw error }
     func putPart(_ request: PutPart) async throws(MetadataError) { throw error }
     func completeMultipartUpload(

@@ -2,29 +2,48 @@
 ///
 /// What adds is refused while less than the reserve is available; what removes is let through down to a quarter of it, so
 /// that a full disk can be emptied. A write refused here has left no trace, and the next one may succeed.
-struct SpaceReserve: Sendable {
+package struct SpaceReserve: Sendable {
     private let reservedByteCount: UInt64
     /// `nil`: it cannot be told, and nothing is refused.
     private let availableByteCount: @Sendable () -> UInt64?
 
-    init(reservedByteCount: UInt64, availableByteCount: @escaping @Sendable () -> UInt64?) {
+    package init(reservedByteCount: UInt64, availableByteCount: @escaping @Sendable () -> UInt64?) {
         self.reservedByteCount = reservedByteCount
         self.availableByteCount = availableByteCount
     }
 
     /// Whether a large body may be written (or go on): it must leave twice the reserve, so that metadata can still be written
     /// when bodies no longer can. May block as `admit` does.
-    func checkBody() throws(MetadataError) {
+    package func checkBody() throws(MetadataError) {
         guard let available = availableByteCount(), available / 2 < reservedByteCount else { return }
         throw MetadataError(.noSpace, "the disk has \(available) bytes left, and large bodies must leave more")
     }
 
+    /// What is refused with the space of now.
+    package struct Refusals: Sendable {
+        package var adding: MetadataError?
+        package var removing: MetadataError?
+
+        package init() {}
+    }
+
+    /// May block for as long as the system takes to tell.
+    package var refusals: Refusals {
+        var refusals = Refusals()
+        guard let available = availableByteCount(), available < reservedByteCount else { return refusals }
+        let error = MetadataError(.noSpace, "the disk of the key-value store has \(available) bytes left")
+        refusals.adding = error
+        if available < reservedByteCount / 4 { refusals.removing = error }
+        return refusals
+    }
+
     /// Those of a batch that may be written; each of the others goes to `refuse`. May block for as long as the system takes to tell.
     func admit(_ batch: [PendingWrite], refuse: (PendingWrite, MetadataError) -> Void) -> [PendingWrite] {
-        guard let available = availableByteCount(), available < reservedByteCount else { return batch }
+        let refusals = refusals
+        guard refusals.adding != nil else { return batch }
         return batch.filter { write in
-            if write.operation.payload.onlyRemoves, available >= reservedByteCount / 4 { return true }
-            refuse(write, MetadataError(.noSpace, "the disk of the key-value store has \(available) bytes left"))
+            guard let error = write.operation.payload.onlyRemoves ? refusals.removing : refusals.adding else { return true }
+            refuse(write, error)
             return false
         }
     }
@@ -32,7 +51,7 @@ struct SpaceReserve: Sendable {
 
 extension MetadataOperation.Payload {
     /// Takes nothing but what a delete marker or a log record needs.
-    var onlyRemoves: Bool {
+    package var onlyRemoves: Bool {
         switch self {
         case .change(let change): change.onlyRemoves
         case .batchOps(let changes): changes.allSatisfy(\.onlyRemoves)

@@ -10,6 +10,12 @@ package struct EngineView<Snapshot: KeyValueSnapshot>: Sendable {
     package let applied: AppliedRecord
     /// Buckets of that same state.
     package let buckets: BucketTable
+
+    package init(snapshot: Snapshot, applied: AppliedRecord, buckets: BucketTable) {
+        self.snapshot = snapshot
+        self.applied = applied
+        self.buckets = buckets
+    }
 }
 
 /// The buckets' records, so that a read needs none of the store's: all of them, or if there are too many, those met first.

@@ -3,20 +3,21 @@ import NIOCore
 import NIOPosix
 import ObjectDataStore
 
-extension MetadataEngineCore {
-    /// Where a read runs.
-    enum ReadPlace {
-        /// On the caller's executor if the store can answer from memory, else on the pool.
-        case callerFirst
-        /// On the pool: it reads many records.
-        case pool
-    }
+/// Where a read runs.
+package enum ReadPlace {
+    /// On the caller's executor if the store can answer from memory, else on the pool.
+    case callerFirst
+    /// On the pool: it reads many records.
+    case pool
+}
 
+extension CoordinatedEngine {
     /// Reads one view, metadata and bytes alike.
     func read<Value: Sendable>(
-        _ place: ReadPlace,
-        _ body: @escaping @Sendable (EngineReader<Store.Snapshot>) throws(MetadataReadError) -> Value
+        _ options: ReadOptions, _ place: ReadPlace,
+        _ body: @escaping @Sendable (EngineReader<Snapshot>) throws(MetadataReadError) -> Value
     ) async throws(MetadataError) -> Value {
+        if !mayRead(options) { try await waitToRead(options) }
         let view = try publication.view()
         if case .callerFirst = place {
             do throws(MetadataReadError) {
@@ -38,29 +39,31 @@ extension MetadataEngineCore {
     // MARK: Buckets
 
     package func getBucket(
-        _ bucket: BucketReference, consistency: ReadConsistency
+        _ bucket: BucketReference, read options: ReadOptions
     ) async throws(MetadataError) -> BucketInfo {
-        try await read(.callerFirst) { reader throws(MetadataReadError) in try reader.bucket(bucket).info(name: bucket.name) }
+        try await read(options, .callerFirst) { reader throws(MetadataReadError) in
+            try reader.bucket(bucket).info(name: bucket.name)
+        }
     }
 
     package func bucketUsage(
-        _ bucket: BucketReference, consistency: ReadConsistency
+        _ bucket: BucketReference, read options: ReadOptions
     ) async throws(MetadataError) -> BucketUsage {
-        try await read(.callerFirst) { reader throws(MetadataReadError) in
+        try await read(options, .callerFirst) { reader throws(MetadataReadError) in
             try reader.metadata.usage(of: try reader.bucket(bucket))
         }
     }
 
     package func listBuckets(
-        _ request: ListBuckets, consistency: ReadConsistency
+        _ request: ListBuckets, read options: ReadOptions
     ) async throws(MetadataError) -> ListBucketsPage {
-        try await read(.pool) { reader throws(MetadataReadError) in try reader.metadata.listBuckets(request) }
+        try await read(options, .pool) { reader throws(MetadataReadError) in try reader.metadata.listBuckets(request) }
     }
 
     // MARK: Objects
 
     package func headObject(_ request: GetObject) async throws(MetadataError) -> ObjectInfo {
-        try await read(.callerFirst) { reader throws(MetadataReadError) in
+        try await read(request.read, .callerFirst) { reader throws(MetadataReadError) in
             let bucket = try reader.bucket(request.bucket)
             let version = try reader.metadata.version(of: request.key, id: request.versionID, in: bucket)
             return reader.metadata.info(version, manifest: try reader.metadata.manifest(of: version), in: bucket)
@@ -69,6 +72,7 @@ extension MetadataEngineCore {
 
     /// No lookup is announced to `lifetimes`: bytes kept inline are copied out of the view.
     package func objectAtHand(_ request: GetObject, withBytes: Bool) throws(MetadataError) -> ObjectAtHand? {
+        guard mayRead(request.read) else { return nil }
         let reader = EngineReader(try publication.view(), tier: .memory)
         do throws(MetadataReadError) {
             let bucket = try reader.bucket(request.bucket)
@@ -93,7 +97,7 @@ extension MetadataEngineCore {
         let lookup = lifetimes.beginLookup()
         let found: (info: ObjectInfo, content: ObjectContent)
         do throws(MetadataError) {
-            found = try await read(.callerFirst) { reader throws(MetadataReadError) in
+            found = try await read(request.read, .callerFirst) { reader throws(MetadataReadError) in
                 let bucket = try reader.bucket(request.bucket)
                 let version = try reader.metadata.version(of: request.key, id: request.versionID, in: bucket)
                 let manifest = try reader.metadata.manifest(of: version)
@@ -112,7 +116,7 @@ extension MetadataEngineCore {
     // MARK: Listing
 
     package func listObjects(_ request: ListObjects) async throws(MetadataError) -> ListObjectsPage {
-        try await read(.pool) { reader throws(MetadataReadError) in
+        try await read(request.read, .pool) { reader throws(MetadataReadError) in
             try reader.metadata.listObjects(request, in: try reader.bucket(request.bucket))
         }
     }
@@ -120,7 +124,7 @@ extension MetadataEngineCore {
     package func listObjectVersions(
         _ request: ListObjectVersions
     ) async throws(MetadataError) -> ListObjectVersionsPage {
-        try await read(.pool) { reader throws(MetadataReadError) in
+        try await read(request.read, .pool) { reader throws(MetadataReadError) in
             try reader.metadata.listObjectVersions(request, in: try reader.bucket(request.bucket))
         }
     }
@@ -128,15 +132,15 @@ extension MetadataEngineCore {
     // MARK: Multipart uploads
 
     package func getMultipartUpload(
-        _ upload: MultipartUploadReference, consistency: ReadConsistency
+        _ upload: MultipartUploadReference, read options: ReadOptions
     ) async throws(MetadataError) -> MultipartUploadInfo {
-        try await read(.callerFirst) { reader throws(MetadataReadError) in
+        try await read(options, .callerFirst) { reader throws(MetadataReadError) in
             try reader.metadata.upload(upload.uploadID, of: upload.key, in: try reader.bucket(upload.bucket))
         }
     }
 
     package func listParts(_ request: ListParts) async throws(MetadataError) -> ListPartsPage {
-        try await read(.pool) { reader throws(MetadataReadError) in
+        try await read(request.read, .pool) { reader throws(MetadataReadError) in
             try reader.metadata.listParts(request, in: try reader.bucket(request.upload.bucket))
         }
     }
@@ -144,7 +148,7 @@ extension MetadataEngineCore {
     package func listMultipartUploads(
         _ request: ListMultipartUploads
     ) async throws(MetadataError) -> ListMultipartUploadsPage {
-        try await read(.pool) { reader throws(MetadataReadError) in
+        try await read(request.read, .pool) { reader throws(MetadataReadError) in
             try reader.metadata.listMultipartUploads(request, in: try reader.bucket(request.bucket))
         }
     }

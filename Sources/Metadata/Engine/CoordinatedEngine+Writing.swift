@@ -1,7 +1,7 @@
 import NIOPosix
 package import ObjectDataStore
 
-extension MetadataEngineCore {
+extension CoordinatedEngine {
     // MARK: Buckets
 
     package func createBucket(_ request: CreateBucket) async throws(MetadataError) {
@@ -22,6 +22,43 @@ extension MetadataEngineCore {
         try await write(.putObject(request), body: request.body).put
     }
 
+    package func putObject(
+        _ request: PutObject, consistency: WriteConsistency
+    ) async throws(MetadataError) -> PutObjectResult {
+        guard case .eventual = consistency, request.conditions.isEmpty, case .inline = request.body,
+            try await isUnversioned(request.bucket)
+        else { return try await putObject(request) }
+        switch await writeEventually(.change(.putObject(request))) {
+        case .applied(.change(let result)): return try result.get().put
+        case .applied(.batch): preconditionFailure("one change was answered as a batch")
+        case .accepted:
+            // What will become of it; when is not known yet.
+            return PutObjectResult(
+                versionID: .null, etag: request.etag, size: request.body.byteCount, lastModifiedMilliseconds: 0,
+                checksum: request.checksum, bucketVersioning: .unversioned)
+        case .notApplied(let error): throw error
+        }
+    }
+
+    package func deleteObject(
+        _ request: DeleteObject, consistency: WriteConsistency
+    ) async throws(MetadataError) -> DeleteObjectResult {
+        guard case .eventual = consistency, request.conditions.isEmpty, request.versionID == nil,
+            try await isUnversioned(request.bucket)
+        else { return try await deleteObject(request) }
+        switch await writeEventually(.change(.deleteObject(request))) {
+        case .applied(.change(let result)): return try result.get().deleted
+        case .applied(.batch): preconditionFailure("one change was answered as a batch")
+        case .accepted: return DeleteObjectResult(versionID: nil, isDeleteMarker: false)
+        case .notApplied(let error): throw error
+        }
+    }
+
+    /// Then the answer to an unconditional put or delete does not depend on the state.
+    private func isUnversioned(_ bucket: BucketReference) async throws(MetadataError) -> Bool {
+        try await getBucket(bucket, read: .eventual).versioning == .unversioned
+    }
+
     package func updateObjectMetadata(_ request: UpdateObjectMetadata) async throws(MetadataError) -> PutObjectResult {
         try await write(.updateMetadata(request)).put
     }
@@ -37,9 +74,9 @@ extension MetadataEngineCore {
             throw MetadataError(.invalidArgument, "at most \(MetadataOperation.batchCountMax) objects are deleted at once")
         }
         if requests.isEmpty { return [] }
-        switch await writer.write(.batchOps(requests.map { .deleteObject($0) })) {
+        switch await write(.batchOps(requests.map { .deleteObject($0) })) {
         case .applied(.batch(let results)): return results.map { $0.map(\.deleted) }
-        case .applied(.change): preconditionFailure("a batch was answered as one change")
+        case .applied(.change), .accepted: preconditionFailure("a batch was answered as one change")
         case .notApplied(let error): throw error
         }
     }
@@ -66,20 +103,10 @@ extension MetadataEngineCore {
 
     // MARK: Bodies
 
-    package func makeBodyWriter() async throws(MetadataError) -> LocalObjectBodyWriter {
-        try await checkSpaceForBodies(space, readThreads)
-        do throws(ObjectDataStoreError) {
-            let (space, threads) = (space, readThreads)
-            return LocalObjectBodyWriter(try await bodies.makeWriter()) { () async throws(MetadataError) in
-                try await checkSpaceForBodies(space, threads)
-            }
-        } catch { throw MetadataError(error) }
-    }
-
     /// Deletes it unless a record names it after all: a body is not taken from an object by a caller's mistake.
     package func discardBody(_ body: StoredBody) async {
         let key = KeySchema.body(body.id)
-        let isReferenced = try? await read(.callerFirst) { reader throws(MetadataReadError) in
+        let isReferenced = try? await read(.eventual, .callerFirst) { reader throws(MetadataReadError) in
             try reader.metadata.record(key, in: KeySchema.bodies) { _ in } != nil
         }
         // Where that cannot be told, the next start's sweep decides.
@@ -91,14 +118,14 @@ extension MetadataEngineCore {
     private func write(
         _ change: MetadataChange, body: ObjectBody? = nil
     ) async throws(MetadataError) -> MetadataReply {
-        switch await writer.write(.change(change)) {
+        switch await write(.change(change)) {
         case .applied(.change(let result)):
             // The body of a refused change is among the effects of its application.
             return try result.get()
-        case .applied(.batch): preconditionFailure("one change was answered as a batch")
+        case .applied(.batch), .accepted: preconditionFailure("one change was answered as a batch")
         case .notApplied(let error):
             // With an unknown outcome the record may turn up at the next start, which sweeps the body if it does not.
-            if case .stored(let body)? = body, error.code != .unknownOutcome { await discardBody(body) }
+            if case .stored(let body)? = body, !error.isOutcomeUnknown { await discardBody(body) }
             throw error
         }
     }
@@ -120,11 +147,4 @@ extension MetadataReply {
         guard case .uploadCreated(let id) = self else { preconditionFailure("an upload was answered as something else") }
         return id
     }
-}
-
-/// Asks on the pool, because a file system may take its time to tell what it has left.
-private func checkSpaceForBodies(_ space: SpaceReserve, _ threads: NIOThreadPool) async throws(MetadataError) {
-    let outcome = await threads.runBlocking { Result { () throws(MetadataError) in try space.checkBody() } }
-    guard let outcome else { throw MetadataError(.unavailable, "the engine is stopping") }
-    try outcome.get()
 }

@@ -1,0 +1,26 @@
+import NIOCore
+
+extension PeerTransport {
+    /// To be read on the loop.
+    package var statistics: PeerTransportStatistics {
+        eventLoop.preconditionInEventLoop()
+        var statistics = counts
+        statistics.connectionsOpen = UInt64(accepted.count)
+        for peer in peers {
+            func lanes<Value>(_ value: (PeerRoute) -> Value) -> PeerLanes<Value> {
+                PeerLanes(
+                    control: value(peer.routes.control), log: value(peer.routes.log), snapshot: value(peer.routes.snapshot))
+            }
+            var traffic = lanes { $0.traffic }
+            for connection in accepted where connection.peer.node == peer.node {
+                traffic[connection.lane].framesReceived += connection.frameCount
+                traffic[connection.lane].bytesReceived += connection.byteCount
+            }
+            statistics.peers.append(
+                PeerTransportStatistics.Peer(
+                    node: peer.node, incarnation: peer.control?.peer?.incarnation, version: peer.control?.version,
+                    isConnected: lanes { $0.openConnection != nil }, traffic: traffic))
+        }
+        return statistics
+    }
+}

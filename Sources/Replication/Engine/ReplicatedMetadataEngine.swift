@@ -1,0 +1,205 @@
+import FileSystem
+package import KeyValueStore
+package import Metadata
+package import NIOCore
+package import NIOPosix
+package import ObjectDataStore
+import Raft
+import Synchronization
+
+/// How a `ReplicatedMetadataEngine` is opened.
+package struct ReplicatedMetadataEngineConfiguration: Sendable {
+    package var node: RaftNodeConfiguration
+    /// The directory of the bodies of large objects (`mx_path`). Absolute.
+    package var objectDataPath: String
+    /// Threads that read the store where the disk may be needed.
+    package var readThreadCount = 4
+    package var bodyThreadCount = 8
+    /// `write_quorum`: how far strong writes must have gone.
+    package var writeLevel = WriteLevel.majority
+    /// For as long a call waits for a quorum (`request_timeout_ms`).
+    package var requestTimeoutMilliseconds: UInt64 = 10_000
+    /// Writes other than deletions are refused while the file system of the store has less than this free, in bytes.
+    package var reservedByteCount: UInt64 = 256 << 20
+    /// Milliseconds UTC.
+    package var clock: @Sendable () -> UInt64 = LocalMetadataEngineConfiguration.systemClock
+
+    package init(node: RaftNodeConfiguration, objectDataPath: String) {
+        self.node = node
+        self.objectDataPath = objectDataPath
+    }
+}
+
+/// The engine of a node of a cluster (`engine_type: replicated`): every node takes every request, writes go through the Raft log, and
+/// reads are as fresh as they ask to be.
+///
+/// A write returns when it is durable as `write_quorum` says *and* applied here, so that its caller reads it here whatever the
+/// consistency. A write that a leader may have taken before it was lost is offered to the next one with the same session and number, and
+/// takes effect once; only when no quorum is found in time does it throw: `.unavailable` if it was given to no leader, else
+/// `.unknownOutcome`.
+package final class ReplicatedMetadataEngine: CoordinatedEngine {
+    package typealias BodyReader = LocalObjectBodyReader
+    package typealias BodyWriter = LocalObjectBodyWriter
+    package typealias Snapshot = RocksDBSnapshot
+
+    package let publication: EnginePublication<RocksDBSnapshot>
+    package let bodies: ObjectDataStore
+    package let lifetimes: BodyLifetimes
+    package let readThreads: NIOThreadPool
+    package let node: RaftNode
+
+    private let bodyThreads: NIOThreadPool
+    private let writeLevel: WriteLevel
+    private let timeout: UInt64
+    private let stamp: Mutex<ProposalStamp>
+    private let space: SpaceWatch
+    private let closing = Mutex<Task<Void, Never>?>(nil)
+
+    /// Recovers the node's data. Blocks: not for event loops. `start` must follow, then `close`.
+    ///
+    /// - Throws: `RaftNodeError`, and `MetadataError` of the store of bodies.
+    package init(_ configuration: ReplicatedMetadataEngineConfiguration) throws {
+        let bodyThreads = NIOThreadPool(numberOfThreads: max(1, configuration.bodyThreadCount))
+        bodyThreads.start()
+        let bodies: ObjectDataStore
+        do throws(ObjectDataStoreError) {
+            bodies = try ObjectDataStore(
+                root: configuration.objectDataPath, fileSystem: configuration.node.fileSystem,
+                node: UInt16(truncatingIfNeeded: configuration.node.nodeID.rawValue), threads: bodyThreads,
+                logger: configuration.node.logger)
+        } catch {
+            try? bodyThreads.syncShutdownGracefully()
+            throw MetadataError(error)
+        }
+        let lifetimes = BodyLifetimes { released in Task { await bodies.delete(released) } }
+        var published: EnginePublication<RocksDBSnapshot>?
+        do {
+            node = try RaftNode.open(configuration.node, lifetimes: lifetimes) { view in
+                let publication = EnginePublication(view)
+                published = publication
+                return publication
+            }
+        } catch {
+            bodies.close()
+            try? bodyThreads.syncShutdownGracefully()
+            throw error
+        }
+        guard let published else { preconditionFailure("a node without a view") }
+        publication = published
+        self.bodies = bodies
+        self.bodyThreads = bodyThreads
+        self.lifetimes = lifetimes
+        readThreads = NIOThreadPool(numberOfThreads: max(1, configuration.readThreadCount))
+        writeLevel = configuration.writeLevel
+        timeout = configuration.requestTimeoutMilliseconds
+        let applied = (try? published.view().applied.index) ?? 0
+        stamp = Mutex(ProposalStamp(clock: configuration.clock, lastOperationID: applied))
+        let (path, fileSystem) = (configuration.node.statePaths.keyValue, configuration.node.fileSystem)
+        space = SpaceWatch(
+            SpaceReserve(reservedByteCount: configuration.reservedByteCount) {
+                try? fileSystem.availableByteCount(at: path)
+            })
+        readThreads.start()
+    }
+
+    /// Begins to talk to the peers. - Returns: the address where they reach this node.
+    package func start() async throws -> SocketAddress {
+        let address = try await node.start()
+        space.start(on: node.loop, threads: readThreads)
+        return address
+    }
+
+    /// Hands leadership over, ends what waits and closes the stores. Idempotent; later calls throw `.unavailable`.
+    package func close() async {
+        let task = closing.withLock { closing in
+            let task = closing ?? Task { await shutDown() }
+            closing = task
+            return task
+        }
+        await task.value
+    }
+
+    private func shutDown() async {
+        space.stop()
+        await node.close()
+        publication.close()
+        bodies.close()
+        try? await readThreads.shutdownGracefully()
+        try? await bodyThreads.shutdownGracefully()
+    }
+
+    /// The last entry of the log that reads on this node see; nil once it is closed.
+    package var appliedIndex: UInt64? { try? publication.view().applied.index }
+
+    // MARK: Writes
+
+    package func write(_ payload: MetadataOperation.Payload) async -> WriteResult {
+        await write(payload, at: writeLevel)
+    }
+
+    package func writeEventually(_ payload: MetadataOperation.Payload) async -> WriteResult {
+        await write(payload, at: .eventual)
+    }
+
+    private func write(_ payload: MetadataOperation.Payload, at level: WriteLevel) async -> WriteResult {
+        do throws(MetadataError) { try space.admit(payload) } catch { return .notApplied(error) }
+        let operation = stamp.withLock { $0.operation(payload) }
+        var buffer = ByteBuffer()
+        operation.encode(into: &buffer)
+        let begin = BootClock.now
+        let outcome = await node.propose(
+            Array(buffer.readableBytesView), level: level, timeoutMilliseconds: timeout)
+        node.metrics.wrote(nanoseconds: Int64(clamping: BootClock.now.nanoseconds - begin.nanoseconds))
+        return WriteResult(outcome)
+    }
+
+    package func makeBodyWriter() async throws(MetadataError) -> LocalObjectBodyWriter {
+        throw MetadataError(.notImplemented, "objects above the inline size are not replicated yet")
+    }
+
+    // MARK: Reads
+
+    package func mayRead(_ options: ReadOptions) -> Bool {
+        guard case .eventual = options.consistency else { return false }
+        guard options.minimumIndex > 0 else { return true }
+        return appliedIndex.map { $0 >= options.minimumIndex } ?? true
+    }
+
+    package func waitToRead(_ options: ReadOptions) async throws(MetadataError) {
+        let begin = BootClock.now
+        let outcome = await node.awaitRead(options, timeoutMilliseconds: timeout)
+        node.metrics.confirmedRead(nanoseconds: Int64(clamping: BootClock.now.nanoseconds - begin.nanoseconds))
+        if case .failed(let failure) = outcome { throw MetadataError(failure) }
+    }
+}
+
+extension WriteResult {
+    init(_ outcome: ProposalOutcome) {
+        switch outcome {
+        case .committed(_, let outcome): self = .applied(outcome)
+        case .accepted: self = .accepted
+        case .refused(let rejection):
+            let code: MetadataError.Code =
+                switch rejection {
+                case .tooLarge: .limitExceeded
+                case .overloaded, .timedOut, .notMember: .timeout
+                case .stopped: .unavailable
+                }
+            self = .notApplied(MetadataError(code, "\(rejection)"))
+        case .unknown(.timedOut): self = .notApplied(MetadataError(.unknownTimeout, "\(ProposalDoubt.timedOut)"))
+        case .unknown(let doubt): self = .notApplied(MetadataError(.unknownOutcome, "\(doubt)"))
+        }
+    }
+}
+
+extension MetadataError {
+    init(_ failure: ReadFailure) {
+        let code: MetadataError.Code =
+            switch failure {
+            case .tooStale, .behind: .staleRead
+            case .overloaded, .timedOut, .notMember: .timeout
+            case .stopped: .unavailable
+            }
+        self.init(code, "\(failure)")
+    }
+}

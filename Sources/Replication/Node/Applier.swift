@@ -1,0 +1,247 @@
+import KeyValueStore
+import Metadata
+import Raft
+import RaftStorage
+import Synchronization
+
+/// The one thread that changes the state: applies committed entries, as many as wait in one batch, and publishes what readers see.
+///
+/// ```
+///   entries ─► apply each ─► commit (one batch, applied index inside) ─► publish the view ─► report
+///      ▲                          │
+///      └── what comes meanwhile makes the next batch
+/// ```
+///
+/// The store writes no log of its own: after a crash the Raft log is applied again from where the store was flushed.
+/// An error is final for the node: what the store holds is for the next start to find out.
+final class Applier: Sendable {
+    enum Work: Sendable {
+        case apply([Entry])
+        case found(Genesis)
+        case install(SnapshotID)
+    }
+
+    enum Event: Sendable {
+        /// Of so many entries.
+        case applied(ApplyReport, Int)
+        case applyFailed(ApplyFailure)
+        /// The genesis is the state, durably.
+        case founded(Genesis)
+        /// The snapshot is the state, durably; readers see the old one until `publishInstalled`.
+        case installed(SnapshotID, InstalledState)
+        case failed(detail: String)
+    }
+
+    /// What the thread owns.
+    private struct State {
+        var store: RocksDBStore
+        var machine: ReplicatedStateMachine
+    }
+
+    private struct Queue {
+        var work: [Work] = []
+        var isClosed = false
+    }
+
+    private let storage: StateStorage
+    private let node: NodeID
+    private let supportedVersion: ClusterVersion
+    private let countMax: Int
+    private let byteCountMax: Int
+    private let publication: EnginePublication<RocksDBSnapshot>
+    private let lifetimes: BodyLifetimes
+    private let metrics: ReplicationMetrics
+    private let onEvent: @Sendable (Event) -> Void
+    private let queue = Monitor(Queue())
+    /// Used by the thread; taking snapshots only asks for the store.
+    private let state: Mutex<State>
+    private let thread = Mutex<PlainThread?>(nil)
+
+    init(
+        store: RocksDBStore, machine: ReplicatedStateMachine, storage: StateStorage, configuration: RaftNodeConfiguration,
+        publication: EnginePublication<RocksDBSnapshot>, lifetimes: BodyLifetimes, metrics: ReplicationMetrics,
+        onEvent: @escaping @Sendable (Event) -> Void
+    ) {
+        state = Mutex(State(store: store, machine: machine))
+        self.storage = storage
+        node = configuration.nodeID
+        supportedVersion = configuration.replica.version
+        countMax = configuration.applyCountMax
+        byteCountMax = configuration.applyByteCountMax
+        self.publication = publication
+        self.lifetimes = lifetimes
+        self.metrics = metrics
+        self.onEvent = onEvent
+    }
+
+    func start() throws(ThreadError) {
+        let started = try PlainThread { [self] in run() }
+        thread.withLock { $0 = started }
+    }
+
+    func submit(_ work: Work) { queue.change { $0.work.append(work) } }
+
+    /// Finishes what waits, ends the thread and closes the store. Blocks.
+    func close() {
+        queue.change { $0.isClosed = true }
+        let ending = thread.withLock { thread in
+            defer { thread = nil }
+            return thread
+        }
+        ending?.join()
+        publication.close()
+        store.close()
+    }
+
+    /// What readers see; nil once it is closed.
+    var published: AppliedRecord? { (try? publication.view())?.applied }
+
+    /// The store of now.
+    var store: RocksDBStore { state.withLock { $0.store } }
+
+    // MARK: The thread
+
+    private func run() {
+        while true {
+            let work = queue.wait(
+                until: { !$0.work.isEmpty || $0.isClosed },
+                then: { queue in
+                    defer { queue.work = [] }
+                    return queue.work
+                })
+            if work.isEmpty { return }
+            guard perform(work) else { return }
+        }
+    }
+
+    /// - Returns: false after an error.
+    private func perform(_ work: [Work]) -> Bool {
+        var entries: [Entry] = []
+        for item in work {
+            switch item {
+            case .apply(let more): entries += more
+            case .found(let genesis):
+                guard apply(&entries), found(genesis) else { return false }
+            case .install(let id):
+                guard apply(&entries), install(id) else { return false }
+            }
+        }
+        return apply(&entries)
+    }
+
+    /// Applies the entries in as few batches as the limits allow.
+    private func apply(_ entries: inout [Entry]) -> Bool {
+        var rest = entries[...]
+        entries = []
+        while !rest.isEmpty {
+            var byteCount = 0
+            var count = 0
+            for entry in rest {
+                guard count == 0 || count < countMax && byteCount + entry.payload.count <= byteCountMax else { break }
+                byteCount += entry.payload.count
+                count += 1
+            }
+            let batch = Array(rest.prefix(count))
+            rest = rest.dropFirst(count)
+            guard apply(batch) else { return false }
+        }
+        return true
+    }
+
+    private func apply(_ batch: [Entry]) -> Bool {
+        let result = state.withLock { state in
+            Result { () throws(ApplyFailure) in
+                let transaction = state.store.makeTransaction()
+                let report = try state.machine.apply(batch, in: transaction)
+                do throws(KeyValueStoreError) {
+                    try state.store.commit(transaction, durability: .buffered)
+                } catch { throw .store(.store(error)) }
+                publish(state, report.effects)
+                return report
+            }
+        }
+        switch result {
+        case .success(let report):
+            // After the publication: see `BodyLifetimes`.
+            lifetimes.release(report.effects.releasedBodies)
+            metrics.applied(batch.count, index: report.index)
+            onEvent(.applied(report, batch.count))
+            return true
+        case .failure(let failure):
+            onEvent(.applyFailed(failure))
+            return false
+        }
+    }
+
+    private func publish(_ state: State, _ effects: ApplyEffects) {
+        guard let old = try? publication.view() else { return }
+        let snapshot = state.store.makeSnapshot()
+        var buckets = old.buckets
+        buckets.update(effects.changedBuckets, MetadataReader(snapshot, tier: .all))
+        publication.publish(
+            EngineView(
+                snapshot: snapshot,
+                applied: AppliedRecord(index: state.machine.appliedIndex.rawValue, digest: state.machine.digest),
+                buckets: buckets))
+    }
+
+    // MARK: Another state
+
+    private func found(_ genesis: Genesis) -> Bool {
+        let failure: String? = state.withLock { state in
+            let transaction = state.store.makeTransaction()
+            state.machine.found(genesis, in: transaction)
+            do throws(KeyValueStoreError) {
+                try state.store.commit(transaction, durability: .synced)
+                publish(state, ApplyEffects())
+                return nil
+            } catch { return "the genesis cannot be written: \(error)" }
+        }
+        if let failure {
+            onEvent(.failed(detail: failure))
+            return false
+        }
+        onEvent(.founded(genesis))
+        return true
+    }
+
+    private func install(_ id: SnapshotID) -> Bool {
+        let result: Result<InstalledState, InstallFailure> = state.withLock { state in
+            do {
+                let store = try storage.install(id)
+                let snapshot = store.makeSnapshot()
+                let machine = try ReplicatedStateMachine(loading: snapshot, supporting: supportedVersion)
+                let old = state.store
+                state = State(store: store, machine: machine)
+                old.close()
+                return .success(InstalledState(state: machine.state, results: try machine.results(of: node, snapshot)))
+            } catch { return .failure(InstallFailure(detail: "\(error)")) }
+        }
+        switch result {
+        case .success(let installed):
+            onEvent(.installed(id, installed))
+            return true
+        case .failure(let failure):
+            onEvent(.failed(detail: failure.detail))
+            return false
+        }
+    }
+
+    private struct InstallFailure: Error {
+        var detail: String
+    }
+
+    /// Readers see the installed state from now on: its log is durable, too.
+    ///
+    /// - Throws: where the new state cannot be read.
+    func publishInstalled() throws(MetadataReadError) {
+        let (snapshot, applied) = state.withLock { state in
+            (
+                state.store.makeSnapshot(),
+                AppliedRecord(index: state.machine.appliedIndex.rawValue, digest: state.machine.digest)
+            )
+        }
+        let buckets = try BucketTable(MetadataReader(snapshot, tier: .all))
+        publication.publish(EngineView(snapshot: snapshot, applied: applied, buckets: buckets))
+    }
+}

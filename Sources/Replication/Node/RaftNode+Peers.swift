@@ -1,0 +1,85 @@
+import Logging
+package import NIOCore
+package import PeerTransport
+import Raft
+
+/// The wire: envelopes to frames and back.
+extension RaftNode: PeerTransportDelegate {
+    func send(_ envelope: PeerEnvelope) {
+        let lane: PeerLane =
+            switch envelope.message.lane {
+            case .control: .control
+            case .log: .log
+            case .snapshot: .snapshot
+            }
+        _ = transport.send(ByteBuffer(bytes: envelope.encoded()), to: envelope.to.rawValue, lane: lane)
+    }
+
+    func connect(_ contacts: [Contact]) {
+        var known: [PeerContact] = []
+        for contact in contacts {
+            // An address that a configuration has brought is UTF-8; a peer's may be anything.
+            guard let address = String(validating: contact.address, as: UTF8.self), !address.isEmpty else { continue }
+            known.append(
+                PeerContact(node: contact.node.rawValue, incarnation: contact.incarnation?.rawValue, address: address))
+        }
+        transport.setContacts(known)
+    }
+
+    package func received(_ body: ByteBuffer, from peer: PeerIdentity, lane: PeerLane, version: UInt16) {
+        do throws(DecodingFault) {
+            let envelope = try PeerEnvelope(decoding: Array(body.readableBytesView))
+            // Who speaks was settled when the connection was made.
+            guard envelope.from.node.rawValue == peer.node, envelope.from.incarnation.rawValue == peer.incarnation else {
+                logger.warning("A peer speaks for another one", metadata: ["peer": "\(peer.node)"])
+                return
+            }
+            handle(.received(envelope))
+        } catch {
+            logger.warning("A peer's message cannot be read", metadata: ["peer": "\(peer.node)", "error": "\(error)"])
+        }
+    }
+
+    package func readCompleted() { act() }
+
+    package func connected(_ peer: PeerIdentity, version: UInt16) {
+        handle(.connected(NodeID(peer.node)))
+        act()
+    }
+
+    package func connectionLost(_ node: UInt64) {
+        handle(.connectionLost(NodeID(node)))
+        act()
+    }
+
+    package func unreachable(_ node: UInt64) {
+        handle(.unreachable(NodeID(node)))
+        act()
+    }
+
+    package func refused(_ peer: PeerIdentity, reason: PeerRefusal) {}
+
+    package func refused(by peer: PeerIdentity, reason: PeerRefusal) {
+        guard let refusal = MessageRefusal(reason) else { return }
+        // As if it had said so in a message.
+        handle(
+            .received(
+                PeerEnvelope(
+                    cluster: nil, from: NodeIdentity(NodeID(peer.node), Incarnation(peer.incarnation)), to: identity.node,
+                    toIncarnation: nil, message: .refusal(refusal))))
+        act()
+    }
+}
+
+extension MessageRefusal {
+    /// What the replica acts upon.
+    fileprivate init?(_ reason: PeerRefusal) {
+        switch reason {
+        case .wrongCluster: self = .wrongCluster
+        case .wrongIncarnation: self = .wrongIncarnation
+        case .removed: self = .removed
+        case .notThisIncarnation: self = .misaddressed
+        case .notThisNode, .noCommonVersion, .unknownNode, .malformed, .other: return nil
+        }
+    }
+}

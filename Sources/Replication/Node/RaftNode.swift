@@ -1,0 +1,297 @@
+import Logging
+package import Metadata
+package import NIOCore
+import NIOPosix
+import PeerTransport
+import Raft
+import RaftStorage
+import Synchronization
+
+/// A node of a cluster in the world: performs what its `Replica` decides, and tells it what happens.
+///
+/// ```
+///            callers (any thread)            log's thread     applier's thread    disk threads
+///                 │ inbox (one wake-up for all that waits)  │        │                │
+///                 ▼                                         ▼        ▼                ▼
+///   event loop: Replica ──effects──► transport · LogWriter · Applier · snapshots · callers' continuations
+///                 ▲
+///                 └── frames of peers, ticks of the clock
+/// ```
+///
+/// `@unchecked Sendable`: the properties below the mark are touched on `loop` only, each entry point checks that or goes there by the
+/// inbox; the others are constants of Sendable types.
+package final class RaftNode: @unchecked Sendable {
+    /// What is waiting for the loop.
+    enum Input: Sendable {
+        case propose([UInt8], WriteLevel, timeoutMilliseconds: UInt64, CheckedContinuation<ProposalOutcome, Never>)
+        case read(ReadOptions, timeoutMilliseconds: UInt64, CheckedContinuation<ReadOutcome, Never>)
+        case command(OperatorCommand, CheckedContinuation<CommandOutcome, Never>)
+        case event(ReplicaEvent)
+        case log(LogWriter.Event)
+        case applier(Applier.Event)
+        case joined(Result<ClusterID, NodeIdentityError>)
+        case chunk(PeerEnvelope)
+    }
+
+    private struct Inbox {
+        var inputs: [Input] = []
+        var isScheduled = false
+    }
+
+    package let configuration: RaftNodeConfiguration
+    package let identity: NodeIdentity
+    package let loop: any EventLoop
+    let logger: Logger
+    let applier: Applier
+    let storage: StateStorage
+    let identityFile: NodeIdentityFile
+    let writer: LogWriter
+    /// Reads old entries of the log; everything of snapshots is done by the other one.
+    let fetchThread: NIOThreadPool
+    let snapshotThread: NIOThreadPool
+    let metrics: ReplicationMetrics
+    private let group: MultiThreadedEventLoopGroup
+    private let inbox = Mutex(Inbox())
+
+    // MARK: Touched on the loop only
+    var replica: Replica
+    let transport: PeerTransport
+    var log = LogPipeline()
+    var lag = LagClock()
+    var stopReason: StopReason?
+    private var proposals: [UInt64: CheckedContinuation<ProposalOutcome, Never>] = [:]
+    private var reads: [UInt64: CheckedContinuation<ReadOutcome, Never>] = [:]
+    private var commands: [UInt64: CheckedContinuation<CommandOutcome, Never>] = [:]
+    private var lastToken: UInt64 = 0
+    private var timer: RepeatedTask?
+    private var isActing = false
+    private var notes = NoteGate()
+
+    init(_ opened: OpenedNode, group: MultiThreadedEventLoopGroup) {
+        configuration = opened.configuration
+        identity = opened.identity
+        logger = opened.configuration.logger
+        applier = opened.applier
+        storage = opened.storage
+        identityFile = opened.identityFile
+        writer = opened.writer
+        metrics = opened.metrics
+        replica = opened.replica
+        self.group = group
+        loop = group.next()
+        fetchThread = NIOThreadPool(numberOfThreads: 1)
+        snapshotThread = NIOThreadPool(numberOfThreads: 1)
+        transport = PeerTransport(
+            identity: PeerIdentity(
+                cluster: opened.replica.cluster?.rawValue, node: opened.identity.node.rawValue,
+                incarnation: opened.identity.incarnation.rawValue),
+            eventLoop: loop, settings: opened.configuration.transport, tls: opened.configuration.tls,
+            logger: opened.configuration.logger)
+        fetchThread.start()
+        snapshotThread.start()
+    }
+
+    // MARK: From any thread
+
+    /// Returns what became of the write; at the latest when its time is over.
+    package func propose(_ operation: [UInt8], level: WriteLevel, timeoutMilliseconds: UInt64) async -> ProposalOutcome {
+        await withCheckedContinuation { post(.propose(operation, level, timeoutMilliseconds: timeoutMilliseconds, $0)) }
+    }
+
+    /// Returns when the published view is what the read asks for.
+    package func awaitRead(_ options: ReadOptions, timeoutMilliseconds: UInt64) async -> ReadOutcome {
+        await withCheckedContinuation { post(.read(options, timeoutMilliseconds: timeoutMilliseconds, $0)) }
+    }
+
+    package func perform(_ command: OperatorCommand) async -> CommandOutcome {
+        await withCheckedContinuation { post(.command(command, $0)) }
+    }
+
+    /// Hands the loop something; all that waits costs it one wake-up.
+    func post(_ input: Input) {
+        let isFirst = inbox.withLock { inbox in
+            inbox.inputs.append(input)
+            defer { inbox.isScheduled = true }
+            return !inbox.isScheduled
+        }
+        if isFirst { loop.execute { [self] in drain() } }
+    }
+
+    // MARK: The loop
+
+    private func drain() {
+        let inputs = inbox.withLock { inbox in
+            inbox.isScheduled = false
+            defer { inbox.inputs = [] }
+            return inbox.inputs
+        }
+        for input in inputs { take(input) }
+        act()
+    }
+
+    private func take(_ input: Input) {
+        switch input {
+        case .propose(let operation, let level, let timeout, let caller):
+            let now = BootClock.now
+            let token = nextToken()
+            proposals[token.rawValue] = caller
+            replica.handle(
+                .propose(
+                    Proposal(token: token, operation: operation, level: level, deadline: now.adding(milliseconds: timeout))),
+                at: now)
+        case .read(let options, let timeout, let caller):
+            let now = BootClock.now
+            let token = nextToken()
+            reads[token.rawValue] = caller
+            replica.handle(
+                .read(
+                    ReadRequest(
+                        token: token, consistency: options.consistency, minimumIndex: LogIndex(options.minimumIndex),
+                        deadline: now.adding(milliseconds: timeout))), at: now)
+        case .command(let command, let caller):
+            let token = nextToken()
+            commands[token.rawValue] = caller
+            handle(.command(token, command))
+        case .event(let event): handle(event)
+        case .log(let event): take(event)
+        case .applier(let event): take(event)
+        case .joined(.success(let cluster)): joined(cluster)
+        case .joined(.failure(let error)): handle(.logFailed(detail: "the identity cannot be written: \(error)"))
+        case .chunk(let envelope): send(envelope)
+        }
+    }
+
+    private func nextToken() -> RequestToken {
+        lastToken += 1
+        return RequestToken(lastToken)
+    }
+
+    func handle(_ event: ReplicaEvent) { replica.handle(event, at: BootClock.now) }
+
+    /// Does what the replica has decided, until nothing is left.
+    func act() {
+        // What an effect brings about at once is acted upon by the one who performs it.
+        guard !isActing else { return }
+        isActing = true
+        defer { isActing = false }
+        while true {
+            let effects = replica.takeEffects()
+            if effects.isEmpty { break }
+            for effect in effects { perform(effect) }
+            pumpLog()
+        }
+        transport.flush()
+    }
+
+    private func tick() {
+        lag.tick(at: BootClock.now, last: replica.core.lastIndex.rawValue)
+        handle(.tick)
+        act()
+    }
+
+    // MARK: Start and end
+
+    /// Binds the peers' port and begins. - Returns: the address bound. - Throws: `RaftNodeError.transport`.
+    package func start() async throws -> SocketAddress {
+        do {
+            let address = try await loop.flatSubmit { [self] in
+                transport.start(
+                    host: configuration.listenHost, port: configuration.listenPort, delegate: self,
+                    admission: { [unowned self] in admission(of: $0) })
+            }.get()
+            try await loop.submit { [self] in
+                timer = loop.scheduleRepeatedTask(
+                    initialDelay: .milliseconds(configuration.tickMilliseconds),
+                    delay: .milliseconds(configuration.tickMilliseconds)
+                ) { [unowned self] _ in tick() }
+                act()
+            }.get()
+            return address
+        } catch let error as PeerTransportError { throw RaftNodeError.transport(error) }
+    }
+
+    /// Who is configured may speak, so that a node that was alone hears of those it is to add.
+    private func admission(of peer: PeerIdentity) -> PeerRefusal? {
+        let node = NodeID(peer.node)
+        if let member = replica.members.first(where: { $0.node == node }) {
+            return member.identity.incarnation.rawValue == peer.incarnation ? nil : .wrongIncarnation
+        }
+        if configuration.nodes.contains(where: { $0.id == node }) { return nil }
+        return transport.refusalByContacts(of: peer)
+    }
+
+    /// Hands leadership over, ends what waits, and closes everything, durably. Idempotent calls are the caller's business.
+    package func close() async {
+        await handOver()
+        post(.event(.stop))
+        try? await loop.submit { [self] in
+            timer?.cancel()
+            timer = nil
+        }.get()
+        try? await loop.flatSubmit { [self] in transport.close() }.get()
+        try? await fetchThread.shutdownGracefully()
+        try? await snapshotThread.shutdownGracefully()
+        // What follows blocks, and is followed by nothing.
+        try? await NIOThreadPool.singleton.runIfActive { [self] in
+            writer.close()
+            applier.close()
+        }
+        try? await group.shutdownGracefully()
+    }
+
+    /// A leader that stops asks the follower that has most to take over: its clients then wait for a round trip, not for an election.
+    private func handOver() async {
+        let successor: NodeID? = try? await loop.submit { [self] in
+            guard replica.core.role == .leader else { return nil }
+            let voters = replica.core.configuration.voters
+            return replica.core.peers.filter { $0.node != identity.node && $0.isActive && voters.contains($0.node) }
+                .max { $0.match < $1.match }?.node
+        }.get()
+        if let successor { _ = await perform(.transferLeadership(to: successor)) }
+    }
+
+    // MARK: Outcomes
+
+    private func perform(_ effect: ReplicaEffect) {
+        switch effect {
+        case .send(let envelope): send(envelope)
+        case .append(let append): log.queue.append(.append(append))
+        case .install(let id, let append): log.queue.append(.install(id, append))
+        case .found(let genesis): log.queue.append(.found(genesis))
+        case .join(let cluster): log.queue.append(.join(cluster))
+        case .compact(let mark, let floor): log.queue.append(.compact(mark, keepingAfter: floor))
+        case .fetch(let fetch): self.fetch(fetch)
+        case .apply(let entries):
+            log.applyingCount += entries.count
+            applier.submit(.apply(entries))
+        case .complete(let token, let outcome): proposals.removeValue(forKey: token.rawValue)?.resume(returning: outcome)
+        case .completeRead(let token, let outcome): reads.removeValue(forKey: token.rawValue)?.resume(returning: outcome)
+        case .completeCommand(let token, let outcome):
+            commands.removeValue(forKey: token.rawValue)?.resume(returning: outcome)
+        case .takeSnapshot: takeSnapshot()
+        case .releaseSnapshot(let id): onDisk { $0.release(id) }
+        case .sendChunk(let id, let number, let receiver): sendChunk(id, number, to: receiver)
+        case .openReception, .storeChunk, .finishReception, .abandonReception: receive(effect)
+        case .connect(let contacts): connect(contacts)
+        case .standing(let standing):
+            metrics.standing(standing)
+            logger.notice(
+                "standing",
+                metadata: [
+                    "role": "\(standing.role)", "term": "\(standing.term.rawValue)",
+                    "leader": "\(standing.leader.map { "\($0.rawValue)" } ?? "none")",
+                ])
+        case .note(let note): if notes.isNews(note, at: BootClock.now) { write(note) }
+        case .stopped(let reason): stopped(reason)
+        }
+    }
+
+    private func stopped(_ reason: StopReason) {
+        stopReason = reason
+        if case .shutdown = reason { return }
+        logger.critical("The replica has stopped: no more writes and linearizable reads", metadata: ["reason": "\(reason)"])
+        // Its peers shall notice at once.
+        transport.close().whenComplete { _ in }
+        timer?.cancel()
+    }
+}

@@ -1,0 +1,224 @@
+import KeyValueStore
+package import Metadata
+import NIOCore
+import PeerTransport
+import Raft
+
+/// How a peer is doing.
+package enum PeerStatus: Hashable, Sendable {
+    /// It is heard from, and has what the leader has, within reach.
+    case healthy
+    /// It is heard from, and lacks so many entries.
+    case lagging(behind: UInt64)
+    /// Nothing has been heard of it for a while.
+    case unreachable
+    /// It is heard from, but what it says is not accepted: its disk was wiped, or it was removed.
+    case failed
+
+    /// For documents and labels.
+    package var rawValue: String {
+        switch self {
+        case .healthy: "healthy"
+        case .lagging: "lagging"
+        case .unreachable: "unreachable"
+        case .failed: "failed"
+        }
+    }
+}
+
+/// A node of a cluster as it sees itself and the others.
+package struct RaftNodeStatus: Sendable {
+    /// What a node is about.
+    package enum State: String, Sendable {
+        /// Empty, and waits for the nodes that the cluster is to begin with.
+        case forming
+        /// Empty, and waits to be added.
+        case waiting
+        /// Applies what was committed while it was down, or has no leader.
+        case recovering
+        case ready
+        case stopped
+    }
+
+    package enum Role: String, Sendable {
+        case leader, follower, candidate, learner, none
+    }
+
+    package struct Peer: Sendable {
+        package var id: UInt64
+        package var address: String
+        package var role: Role
+        package var status: PeerStatus
+        /// Nil: it has not said.
+        package var appliedIndex: UInt64?
+        /// Of what the leader has; nil where only the leader knows.
+        package var lagEntries: UInt64?
+        /// For how long the leader has had what the peer lacks, in milliseconds.
+        package var lagMilliseconds: UInt64?
+    }
+
+    package var node: UInt64
+    package var cluster: UInt64?
+    package var state: State
+    /// Why it is not ready.
+    package var obstacle: String?
+    package var role: Role
+    package var leader: UInt64?
+    package var term: UInt64
+    package var commitIndex: UInt64
+    package var appliedIndex: UInt64
+    package var lastIndex: UInt64
+    package var version: UInt32
+    /// Of the state at the applied index, in 32 hexadecimal digits.
+    package var digest: String
+    /// All members, this one among them, sorted by id; while there is no cluster, the configured nodes.
+    package var peers: [Peer]
+    package var transport: TransportFigures
+
+    /// Sums over all lanes.
+    package struct TransportFigures: Sendable {
+        package var bytesSent: UInt64 = 0
+        package var bytesReceived: UInt64 = 0
+        package var framesDropped: UInt64 = 0
+        package var connected: UInt64 = 0
+    }
+}
+
+extension RaftNode {
+    /// A node that is this close to what is committed is caught up.
+    private static let reachEntryCount: UInt64 = 1000
+
+    /// As of now. Once the node is closed, of nothing.
+    package func status() async -> RaftNodeStatus {
+        do { return try await loop.submit { [self] in makeStatus() }.get() } catch { return closedStatus }
+    }
+
+    private var closedStatus: RaftNodeStatus {
+        RaftNodeStatus(
+            node: identity.node.rawValue, cluster: nil, state: .stopped, obstacle: "the node is closed", role: .none,
+            leader: nil,
+            term: 0, commitIndex: 0, appliedIndex: 0, lastIndex: 0, version: 0, digest: "", peers: [], transport: .init())
+    }
+
+    /// Figures of the key-value store.
+    package var storeFigures: [LocalMetadataEngineStatus.Figure] {
+        applier.store.statistics().map { LocalMetadataEngineStatus.Figure(name: $0.name, value: $0.value) }
+    }
+
+    private func makeStatus() -> RaftNodeStatus {
+        let core = replica.core
+        let (state, obstacle) = standing(core)
+        return RaftNodeStatus(
+            node: identity.node.rawValue, cluster: replica.cluster?.rawValue, state: state, obstacle: obstacle,
+            role: role(of: identity.node, core), leader: core.leader?.rawValue, term: core.term.rawValue,
+            commitIndex: core.commit.rawValue, appliedIndex: replica.applied.rawValue, lastIndex: core.lastIndex.rawValue,
+            version: replica.version.rawValue, digest: applier.published?.digest.hexadecimal ?? "", peers: peers(core),
+            transport: transportFigures)
+    }
+
+    private func standing(_ core: RaftCore) -> (RaftNodeStatus.State, String?) {
+        if let stopReason { return (.stopped, "\(stopReason)") }
+        switch replica.phase {
+        case .forming, .founding: return (.forming, "the cluster is not founded yet")
+        case .waiting: return (.waiting, "this node waits to be added to a cluster")
+        case .stopped(let reason): return (.stopped, "\(reason)")
+        case .member: break
+        }
+        guard core.leader != nil else { return (.recovering, "there is no leader") }
+        let behind = core.commit.rawValue - min(core.commit.rawValue, replica.applied.rawValue)
+        // Until the leader has spoken, commit is what this node knew when it went down.
+        guard behind <= Self.reachEntryCount, replica.applied > .zero else {
+            return (.recovering, "\(behind) committed entries are not applied yet")
+        }
+        return (.ready, nil)
+    }
+
+    private func role(of node: NodeID, _ core: RaftCore) -> RaftNodeStatus.Role {
+        if core.leader == node { return .leader }
+        if core.configuration.learners.contains(node) { return .learner }
+        guard core.configuration.members.contains(node) else { return .none }
+        guard node == identity.node else { return .follower }
+        switch core.role {
+        case .leader: return .leader
+        case .follower: return .follower
+        case .candidate, .preCandidate: return .candidate
+        }
+    }
+
+    private func peers(_ core: RaftCore) -> [RaftNodeStatus.Peer] {
+        let now = BootClock.now
+        let members = core.configuration.members
+        if members.isEmpty {
+            return configuration.nodes.sorted { $0.id < $1.id }.map { node in
+                let isSelf = node.id == identity.node
+                return RaftNodeStatus.Peer(
+                    id: node.id.rawValue, address: node.address, role: .none,
+                    status: isSelf || replica.isHeard(node.id, within: healthMilliseconds, of: now) ? .healthy : .unreachable)
+            }
+        }
+        return members.map { node in
+            var peer = RaftNodeStatus.Peer(
+                id: node.rawValue, address: address(of: node), role: role(of: node, core), status: .healthy)
+            guard node != identity.node else {
+                peer.appliedIndex = replica.applied.rawValue
+                peer.lagEntries = core.commit.rawValue - min(core.commit.rawValue, replica.applied.rawValue)
+                peer.lagMilliseconds = lag.milliseconds(
+                    behind: replica.applied.rawValue, last: core.commit.rawValue, at: now)
+                return peer
+            }
+            peer.appliedIndex = replica.appliedIndex(of: node)?.rawValue
+            if core.role == .leader, let match = core.progress(of: node)?.match {
+                peer.lagEntries = core.lastIndex.rawValue - match.rawValue
+                peer.lagMilliseconds = lag.milliseconds(behind: match.rawValue, last: core.lastIndex.rawValue, at: now)
+            }
+            peer.status = status(of: node, lagEntries: peer.lagEntries ?? 0, at: now)
+            return peer
+        }
+    }
+
+    private func status(of node: NodeID, lagEntries: UInt64, at now: ClockReading) -> PeerStatus {
+        if replica.hasRefusedOtherDisk(of: node) { return .failed }
+        guard replica.isHeard(node, within: healthMilliseconds, of: now) else { return .unreachable }
+        return lagEntries > Self.reachEntryCount ? .lagging(behind: lagEntries) : .healthy
+    }
+
+    /// Peers are looked at each second; one that said nothing for so long is gone.
+    private var healthMilliseconds: UInt64 {
+        let settings = configuration.replica
+        let election = UInt64(settings.raft.electionTicks) * UInt64(configuration.tickMilliseconds)
+        return max(1000, election, 3 * settings.reportMilliseconds)
+    }
+
+    private func address(of node: NodeID) -> String {
+        let known = replica.members.first { $0.node == node }?.address ?? []
+        return String(decoding: known, as: UTF8.self)
+    }
+
+    private var transportFigures: RaftNodeStatus.TransportFigures {
+        var sum = RaftNodeStatus.TransportFigures()
+        for peer in transport.statistics.peers {
+            if peer.isConnected.control { sum.connected += 1 }
+            for lane in [peer.traffic.control, peer.traffic.log, peer.traffic.snapshot] {
+                sum.bytesSent += lane.bytesSent
+                sum.bytesReceived += lane.bytesReceived
+                sum.framesDropped += lane.framesDropped
+            }
+        }
+        return sum
+    }
+}
+
+extension Replica {
+    /// What the node says that it has applied, when it said so last.
+    func appliedIndex(of node: NodeID) -> LogIndex? { peers.peer(node)?.status?.applied }
+
+    func isHeard(_ node: NodeID, within milliseconds: UInt64, of now: ClockReading) -> Bool {
+        peers.peer(node).map { now.milliseconds(since: $0.heardAt) <= milliseconds } ?? false
+    }
+
+    /// The id is spoken for by another disk than the member's.
+    func hasRefusedOtherDisk(of node: NodeID) -> Bool {
+        guard let known = members.member(node) else { return false }
+        return peers.hasRefusedOther(than: known.identity)
+    }
+}

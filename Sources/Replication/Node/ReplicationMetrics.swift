@@ -1,0 +1,32 @@
+import Metrics
+import Raft
+
+/// Replication's figures for operators, under `rustfs_metadata_…`.
+package struct ReplicationMetrics: Sendable {
+    private let appliedIndex = Gauge(label: "rustfs_metadata_applied_index")
+    private let applyBatchSize = Recorder(label: "rustfs_metadata_apply_batch_size")
+    private let term = Gauge(label: "rustfs_metadata_raft_term")
+    private let isLeader = Gauge(label: "rustfs_metadata_raft_is_leader")
+    private let hasLeader = Gauge(label: "rustfs_metadata_raft_has_leader")
+    private let leaderChanges = Counter(label: "rustfs_metadata_raft_leader_changes_total")
+    private let writeLatency = Timer(label: "rustfs_metadata_write_latency_seconds")
+    private let readLatency = Timer(label: "rustfs_metadata_read_index_latency_seconds")
+
+    package init() {}
+
+    func applied(_ count: Int, index: LogIndex) {
+        applyBatchSize.record(count)
+        appliedIndex.record(Int64(clamping: index.rawValue))
+    }
+
+    func standing(_ standing: Standing) {
+        term.record(Int64(clamping: standing.term.rawValue))
+        isLeader.record(standing.role == .leader ? 1 : 0)
+        hasLeader.record(standing.leader == nil ? 0 : 1)
+        if standing.leader != nil { leaderChanges.increment() }
+    }
+
+    /// - Parameter nanoseconds: from the call to its outcome.
+    func wrote(nanoseconds: Int64) { writeLatency.recordNanoseconds(nanoseconds) }
+    func confirmedRead(nanoseconds: Int64) { readLatency.recordNanoseconds(nanoseconds) }
+}
