@@ -46,12 +46,11 @@ extension StateStorage {
     }
 
     private static func check(_ snapshot: StoredSnapshot, _ stores: Stores) throws(StateStorageError) {
-        let manifest = snapshot.archive.manifest
-        guard let opened = stores.opened, opened.genesis == manifest.genesis, manifest.mark.index <= opened.applied else {
+        let (index, genesis) = (snapshot.archive.manifest.mark.index, snapshot.archive.manifest.genesis)
+        guard let opened = stores.opened, opened.genesis == genesis, index <= opened.applied else {
             let state = stores.opened.map { "which ends at entry \($0.applied)" } ?? "which belongs to no cluster"
-            throw .damaged(
-                path: snapshot.path,
-                reason: "it is of entry \(manifest.mark.index) of cluster \(manifest.genesis.cluster), and not of the state, \(state)")
+            let reason = "it is of entry \(index) of cluster \(genesis.cluster), and not of the state, \(state)"
+            throw .damaged(path: snapshot.path, reason: reason)
         }
     }
 

@@ -202,6 +202,7 @@ struct RefusingDiskTests {
                 #expect(error.isOutOfSpace == (code == .noSpace))
                 #expect(error.description.contains(bench.directory.path))
             }
+            files.disarm()
             let description = try bench.storage.takeSnapshot(of: bench.store)
             #expect(UInt64(try bench.archive(description).count) == description.byteCount)
             #expect(try bench.directory.names("raft/snapshot") == [directoryName(description), "incoming"].sorted())
@@ -231,6 +232,7 @@ struct RefusingDiskTests {
                     return
                 }
             }
+            files.disarm()
             try receive()
         }
     }

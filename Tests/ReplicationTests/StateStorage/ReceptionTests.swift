@@ -167,7 +167,8 @@ struct ReceptionTests {
         let second = try pair.source.storage.takeSnapshot(of: pair.source.store)
         #expect(try pair.target.storage.openReception(second.offer()) == 0)
         #expect(try pair.target.directory.names("raft/snapshot/incoming").count == 1)
-        #expect(isStorage(failure { () throws(ReceptionFailure) in try pair.target.storage.storeChunk(2, of: pair.snapshot.id, []) }))
+        let late = failure { () throws(ReceptionFailure) in try pair.target.storage.storeChunk(2, of: pair.snapshot.id, []) }
+        #expect(isStorage(late))
         pair.target.storage.abandonReception(second.id)
         #expect(try pair.target.directory.names("raft/snapshot/incoming") == [])
         #expect(isStorage(failure { () throws(ReceptionFailure) in try pair.target.storage.finishReception(second.id) }))
@@ -193,7 +194,8 @@ struct ReceptionTests {
         try pair.source.send(pair.snapshot, to: pair.target.storage)
         let name = try #require(try pair.target.directory.names("raft/snapshot/incoming").first)
         // Its head byte by byte, and places all over the files.
-        let offset = number < 12 ? number * 3 : Int(pair.snapshot.byteCount) - 1 - (number - 12) * Int(pair.snapshot.byteCount) / 13
+        let last = Int(pair.snapshot.byteCount) - 1
+        let offset = number < 12 ? number * 3 : last - (number - 12) * last / 13
         try pair.target.directory.flip("raft/snapshot/incoming/\(name)", at: offset)
         #expect(isDamage(failure { () throws(ReceptionFailure) in try pair.target.storage.finishReception(pair.snapshot.id) }))
         #expect(try pair.target.directory.names("raft/snapshot/incoming") == [])

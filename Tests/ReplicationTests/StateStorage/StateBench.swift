@@ -122,11 +122,27 @@ final class TemporaryStateDirectory: Sendable {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
     /// As a crash of the process at this instant would leave it.
+    ///
+    /// RocksDB works in the background: what changed while it was copied is copied again.
     func crashed() throws -> TemporaryStateDirectory {
-        let copy = try TemporaryStateDirectory()
-        try FileManager.default.removeItem(atPath: copy.path)
-        try FileManager.default.copyItem(atPath: path, toPath: copy.path)
-        return copy
+        for _ in 0..<10_000 {
+            let before = sizes
+            let copy = try TemporaryStateDirectory()
+            try FileManager.default.removeItem(atPath: copy.path)
+            guard (try? FileManager.default.copyItem(atPath: path, toPath: copy.path)) != nil else { continue }
+            if before == sizes { return copy }
+        }
+        throw NeverQuiet()
+    }
+
+    struct NeverQuiet: Error {}
+
+    private var sizes: [String: Int] {
+        var sizes: [String: Int] = [:]
+        for name in FileManager.default.subpaths(atPath: path) ?? [] {
+            sizes[name] = (try? FileManager.default.attributesOfItem(atPath: "\(path)/\(name)"))?[.size] as? Int
+        }
+        return sizes
     }
 
     /// Names in a directory below, sorted.

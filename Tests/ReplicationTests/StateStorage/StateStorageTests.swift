@@ -77,7 +77,9 @@ struct StateStorageTests {
         #expect(try crashed.names("raft/snapshot") == [directoryName(newest), "README", "incoming"].sorted())
     }
 
-    enum Damage: CaseIterable, Sendable { case manifestBit, manifestCut, manifestMissing, manifestEmpty, fileMissing, fileCut, fileInstead }
+    enum Damage: CaseIterable, Sendable {
+        case manifestBit, manifestCut, manifestMissing, manifestEmpty, fileMissing, fileCut, fileInstead
+    }
 
     @Test("Of a damaged or partial snapshot nothing stays, and the one before counts", arguments: Damage.allCases)
     func damaged(_ damage: Damage) throws {

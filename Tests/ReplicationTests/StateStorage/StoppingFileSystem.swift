@@ -16,6 +16,7 @@ final class StoppingFileSystem: FileSystem {
 
     private struct State {
         var count = 0
+        var isCounting = true
         var fault: Fault?
     }
 
@@ -31,13 +32,21 @@ final class StoppingFileSystem: FileSystem {
     /// Counts from here.
     func arm(_ fault: Fault?) { state.withLock { $0 = State(fault: fault) } }
 
+    /// All is well from here on, and not counted.
+    func disarm() {
+        state.withLock { state in
+            state.fault = nil
+            state.isCounting = false
+        }
+    }
+
     var stepCount: Int { state.withLock { $0.count } }
 
     func step<Result>(
         _ operation: String, _ path: String, _ body: () throws(FileSystemError) -> Result
     ) throws(FileSystemError) -> Result {
         let code = state.withLock { state -> FileSystemError.Code? in
-            state.count += 1
+            if state.isCounting { state.count += 1 }
             return switch state.fault {
             case .stop(let step) where state.count >= step: .io
             case .failure(let step, let code) where state.count == step: code
