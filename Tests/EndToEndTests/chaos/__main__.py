@@ -15,7 +15,7 @@ import traceback
 from support.cluster import Cluster
 
 from chaos import checks
-from chaos.faults import KINDS, Faults, SmallDisk, draw_schedule
+from chaos.faults import KINDS, RARE, Faults, SmallDisk, draw_schedule
 from chaos.workload import BUCKETS, History, Load
 
 SMALL_DISK_NODE = 2
@@ -66,7 +66,7 @@ class Run:
         self.problems.append(text)
 
     def run(self):
-        kinds = [kind for kind in KINDS if kind != "wipe"]
+        kinds = [kind for kind in KINDS if kind not in RARE]
         small = self.directory / f"disk-{SMALL_DISK_NODE}"
         try:
             self.small_disks[SMALL_DISK_NODE] = SmallDisk(small)
@@ -91,7 +91,10 @@ class Run:
             watcher.start()
         self.load.start()
         seconds = self.options.minutes * 60
-        self.play(draw_schedule(self.options.seed, seconds, kinds, wipe=self.options.nodes >= 5), seconds)
+        self.play(
+            draw_schedule(
+                self.options.seed, seconds, kinds, wipe=self.options.nodes >= 5,
+                far_behind_every=self.options.far_behind_every * 60), seconds)
         self.heal()
         self.check(kinds)
 
@@ -163,6 +166,8 @@ class Run:
             self.problem(f"the leader hardly changed: terms {sorted(self.leaders)}")
         if counts["wipe"] and not any("wrongIncarnation" in node.log() or "A peer is refused" in node.log() for node in self.members):
             self.problem("nobody refused the wiped disk")
+        if counts["far-behind"] and not any("A snapshot is the state now" in node.log() for node in self.members):
+            self.problem("no node that was far behind has got a snapshot")
         if sum(count for (_, outcome), count in self.history.counts.items() if outcome == "done") < 10 * self.options.minutes:
             self.problem("hardly any write succeeded")
 
@@ -205,6 +210,8 @@ def parse():
     parser.add_argument("--clients", type=int, default=12)
     parser.add_argument("--pause-ms", type=float, default=30, help="between two operations of a client, on average")
     parser.add_argument("--max-log-entries", type=int, default=2000, help="after which a node takes a snapshot")
+    parser.add_argument(
+        "--far-behind-every", type=float, default=20, help="minutes between two nodes that fall far behind, in runs that are as long")
     parser.add_argument("--keep", action="store_true", help="keep the directory though all is well")
     parser.add_argument("--verbose", action="store_true", help="print each fault")
     return parser.parse_args()

@@ -2,11 +2,15 @@
 
 import collections
 import dataclasses
+import itertools
 import os
 import random
 import shutil
 import signal
 import subprocess
+import threading
+
+from support.bulk import put_many
 
 # Kinds, and for how many seconds each lasts. The election timeout is one to two seconds.
 KINDS = {
@@ -21,7 +25,14 @@ KINDS = {
     "loss": (3.0, 7.0),
     "full-disk": (3.0, 6.0),
     "wipe": (4.0, 4.0),
+    "far-behind": (140.0, 140.0),
 }
+# Kinds that have their own times.
+RARE = ("wipe", "far-behind")
+# More than the log keeps behind a snapshot. A node takes one a minute at most, and none in its first minute: the others are not stopped.
+FAR_BEHIND_COUNT, FAR_BEHIND_BYTES = 1150, 128 * 1024
+FAR_BEHIND_BUCKET = "far-behind"
+STOPPING_PROCESSES = ("kill", "kill-all", "restart", "full-disk")
 QUIET_SECONDS = (1.0, 3.0)
 # How often the leader is chosen where a fault wants one node.
 LEADER_SHARE = 0.6
@@ -40,9 +51,9 @@ class Fault:
     generator: random.Random
 
 
-def draw_schedule(seed, seconds, kinds, wipe=False):
+def draw_schedule(seed, seconds, kinds, wipe=False, far_behind_every=1200):
     """Faults by their begin. Every kind comes once before one comes again; the last seconds are quiet."""
-    generator = random.Random(seed)
+    generator, numbers = random.Random(seed), itertools.count()
     schedule, bag, now = [], [], generator.uniform(*QUIET_SECONDS)
     while True:
         if not bag:
@@ -51,14 +62,22 @@ def draw_schedule(seed, seconds, kinds, wipe=False):
         duration = generator.uniform(*KINDS[kind])
         if now + duration > seconds - 1:
             break
-        schedule.append(Fault(len(schedule), kind, now, now + duration, random.Random(generator.getrandbits(64))))
+        schedule.append(Fault(next(numbers), kind, now, now + duration, random.Random(generator.getrandbits(64))))
         if generator.random() < OVERLAP_SHARE and duration > 1:
             now += generator.uniform(0.3, duration / 2)
         else:
             now += duration + generator.uniform(*QUIET_SECONDS)
-    if wipe and seconds > 30:
-        begin = seconds * 0.6
-        schedule.append(Fault(len(schedule), "wipe", begin, begin + KINDS["wipe"][0], random.Random(generator.getrandbits(64))))
+    rare = [(seconds * 0.6, "wipe")] if wipe and seconds > 30 else []
+    if seconds >= far_behind_every:
+        rare += [(begin, "far-behind") for begin in range(30, int(seconds - KINDS["far-behind"][1]), int(far_behind_every))]
+    for begin, kind in rare:
+        if kind == "far-behind":
+            end = begin + KINDS[kind][1]
+            schedule = [
+                fault for fault in schedule
+                if fault.kind not in STOPPING_PROCESSES or fault.end < begin or fault.begin > end
+            ]
+        schedule.append(Fault(next(numbers), kind, begin, begin + KINDS[kind][0], random.Random(generator.getrandbits(64))))
     return sorted(schedule, key=lambda fault: (fault.begin, fault.number))
 
 
@@ -174,6 +193,35 @@ class Faults:
             self.note("started all")
 
         return end
+
+    def far_behind(self, fault):
+        """A node is down until the others have written more than their logs keep: it needs a snapshot then."""
+        end = self.stop_process(fault, "kill -9 for long", lambda node: node.kill())
+        if end is None:
+            return None
+        stopping = threading.Event()
+
+        def write():
+            done = 0
+            while done < FAR_BEHIND_COUNT and not stopping.is_set():
+                node = self.choose(fault)
+                try:
+                    node.client().request("PUT", f"/{FAR_BEHIND_BUCKET}")
+                    put_many(node.s3_port, FAR_BEHIND_BUCKET, [f"{number}" for number in range(done, done + 50)], bytes(FAR_BEHIND_BYTES))
+                    done += 50
+                except Exception:  # another fault: on some other node, then
+                    stopping.wait(0.2)
+            self.note(f"wrote {done} large objects while a node was down")
+
+        writer = threading.Thread(target=write, daemon=True)
+        writer.start()
+
+        def finish():
+            stopping.set()
+            writer.join()
+            end()
+
+        return finish
 
     def pause(self, fault):
         node = self.choose(fault)
