@@ -165,6 +165,7 @@ def test_the_leader_dies_under_load_and_nobody_notices(cluster):
 def test_a_minority_refuses_writes_in_time_and_follows_when_it_is_healed(cluster):
     alone = cluster.wait_for_leader()
     others = [node for node in cluster.nodes if node is not alone]
+    eventually = {"x-rustfs-read-consistency": "eventual"}
     assert put(alone, "minority/before").status == 200
     links = [link for other in others for link in ((alone.number, other.number), (other.number, alone.number))]
     cluster.proxy.apply([{"from": sender, "to": receiver, "hold": True} for sender, receiver in links])
@@ -178,11 +179,62 @@ def test_a_minority_refuses_writes_in_time_and_follows_when_it_is_healed(cluster
             assert int(reply.headers["retry-after"]) >= 1
             assert seconds < REQUEST_TIMEOUT_MILLISECONDS / 1000 + 2
         assert not alone.is_ready()
+        # What it has it still gives, to whoever asks for no more.
+        assert read(alone, "minority/before", eventually).status == 200
+        assert read(alone, "minority/majority", eventually).status == 404
+        assert read(alone, "minority/before", {"x-rustfs-read-consistency": "bounded=100"}).status == 503
     finally:
         cluster.proxy.apply()
     cluster.wait_until_ready()
     assert get(alone, "minority/majority").status == 200
     cluster.wait_until_equal()
+
+
+def read(node, key, headers):
+    return node.client().request("GET", f"/{BUCKET}/{key}", headers=headers)
+
+
+def test_clients_choose_how_fresh_reads_are(cluster):
+    writer, reader = cluster.nodes[0], cluster.nodes[1]
+    for number in range(20):
+        reply = put(writer, "fresh/key", str(number).encode())
+        index = int(reply.headers["x-rustfs-applied-index"])
+        # Without a quorum's help, and never less than what was written.
+        seen = read(reader, "fresh/key", {"x-rustfs-read-consistency": "eventual", "x-rustfs-min-index": str(index)})
+        assert (seen.status, seen.body) == (200, str(number).encode())
+        assert int(seen.headers["x-rustfs-applied-index"]) >= index
+    for value in ("linearizable", "bounded=60000"):
+        assert read(reader, "fresh/key", {"x-rustfs-read-consistency": value}).status == 200
+    listed = reader.client().request(
+        "GET", f"/{BUCKET}", query="list-type=2&prefix=fresh%2F",
+        headers={"x-rustfs-read-consistency": "eventual", "x-rustfs-min-index": str(index)})
+    assert b"<Key>fresh/key</Key>" in listed.body
+    # An index that the log has not reached is waited for, and not for ever.
+    late = read(reader, "fresh/key", {"x-rustfs-read-consistency": "eventual", "x-rustfs-min-index": str(index + 1_000_000)})
+    assert late.status == 503 and int(late.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize("name, value", [
+    ("x-rustfs-read-consistency", "strong"), ("x-rustfs-read-consistency", "bounded="), ("x-rustfs-read-consistency", "bounded=0"),
+    ("x-rustfs-min-index", "-1"), ("x-rustfs-min-index", "18446744073709551616"), ("x-rustfs-write-consistency", "weak"),
+])
+def test_a_consistency_that_is_none_is_refused_by_name(cluster, name, value):
+    reply = read(cluster.nodes[0], "fresh/key", {name: value})
+    assert (reply.status, reply.code) == (400, "InvalidArgument")
+    assert name.encode() in reply.body
+
+
+def test_eventual_writes_arrive_and_conditional_ones_are_strong(cluster):
+    eventually = {"x-rustfs-write-consistency": "eventual"}
+    writer, reader = cluster.nodes[0], cluster.nodes[2]
+    path = f"/{BUCKET}/eventual/key"
+    assert writer.client().request("PUT", path, body=b"soon", headers=eventually).status == 200
+    wait_until(lambda: get(reader, "eventual/key").body == b"soon", 10, "the eventual write")
+    refused = writer.client().request("PUT", path, body=b"no", headers=eventually | {"if-none-match": "*"})
+    assert (refused.status, refused.code) == (412, "PreconditionFailed")
+    assert writer.client().request("PUT", "/no-such-bucket/key", body=b"no", headers=eventually).status == 404
+    assert writer.client().request("DELETE", path, headers=eventually).status == 204
+    wait_until(lambda: get(reader, "eventual/key").status == 404, 10, "the eventual delete")
 
 
 def test_large_bodies_are_refused_until_they_can_be_replicated(cluster):
