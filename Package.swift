@@ -187,7 +187,9 @@ let package = Package(
         .testTarget(
             name: "ReplicationTests",
             dependencies: [
-                "Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore", "Raft", "Replication", nioCore,
+                "Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore", "Raft", "RaftStorage",
+                "Replication", nioCore,
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(name: "KeyValueStoreTests", dependencies: ["KeyValueStore", "KeyValueStoreTestKit"]),

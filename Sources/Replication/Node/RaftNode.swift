@@ -36,6 +36,12 @@ package final class RaftNode: @unchecked Sendable {
     private struct Inbox {
         var inputs: [Input] = []
         var isScheduled = false
+        /// The loop takes nothing more.
+        var isClosed = false
+    }
+
+    private enum Posting {
+        case first, another, late
     }
 
     package let configuration: RaftNodeConfiguration
@@ -109,12 +115,29 @@ package final class RaftNode: @unchecked Sendable {
 
     /// Hands the loop something; all that waits costs it one wake-up.
     func post(_ input: Input) {
-        let isFirst = inbox.withLock { inbox in
+        let posting = inbox.withLock { inbox -> Posting in
+            if inbox.isClosed { return .late }
             inbox.inputs.append(input)
             defer { inbox.isScheduled = true }
-            return !inbox.isScheduled
+            return inbox.isScheduled ? .another : .first
         }
-        if isFirst { loop.execute { [self] in drain() } }
+        switch posting {
+        case .first: loop.execute { [self] in drain() }
+        case .another: break
+        case .late: Self.refuse(input)
+        }
+    }
+
+    var isClosed: Bool { inbox.withLock { $0.isClosed } }
+
+    /// Nobody may wait for a node that is closed.
+    private static func refuse(_ input: Input) {
+        switch input {
+        case .propose(_, _, _, let caller): caller.resume(returning: .refused(.stopped(.shutdown)))
+        case .read(_, _, let caller): caller.resume(returning: .failed(.stopped(.shutdown)))
+        case .command(_, let caller): caller.resume(returning: .refused(.stopped(.shutdown)))
+        case .event, .log, .applier, .joined, .chunk: break
+        }
     }
 
     // MARK: The loop
@@ -236,6 +259,12 @@ package final class RaftNode: @unchecked Sendable {
             writer.close()
             applier.close()
         }
+        let late = inbox.withLock { inbox in
+            inbox.isClosed = true
+            defer { inbox.inputs = [] }
+            return inbox.inputs
+        }
+        for input in late { Self.refuse(input) }
         try? await group.shutdownGracefully()
     }
 

@@ -90,6 +90,7 @@ extension RaftNode {
 
     /// As of now. Once the node is closed, of nothing.
     package func status() async -> RaftNodeStatus {
+        if isClosed { return closedStatus }
         do { return try await loop.submit { [self] in makeStatus() }.get() } catch { return closedStatus }
     }
 

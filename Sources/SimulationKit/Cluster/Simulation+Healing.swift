@@ -48,6 +48,7 @@ extension Simulation {
             guard try runNext() else { break }
             guard now >= nextLook else { continue }
             nextLook = now + 20_000
+            markReplacedDisks()
             // A disk may turn out to be lost only now.
             guard let obstacle = obstacle, hasHealthyQuorum else { return }
             if now > nextOperatorTurn {
@@ -59,6 +60,14 @@ extension Simulation {
                 throw InvariantViolation(
                     .convergesWhenHealed, "\(Self.convergenceMicroseconds / 1_000_000) s after healing: \(obstacle)")
             }
+        }
+    }
+
+    /// A disk may have been wiped between the moment when its node was looked at and the entry that added it: the member is the old one.
+    private func markReplacedDisks() {
+        for member in checker?.reference.state.members ?? [] {
+            guard let node = node(member.node), node.incarnation != member.identity.incarnation else { continue }
+            node.isWiped = true
         }
     }
 

@@ -1,0 +1,149 @@
+import FileSystem
+import Foundation
+import Logging
+import Metadata
+import NIOCore
+import Raft
+import RaftStorage
+import Replication
+import Testing
+
+/// A cluster of one over a real directory. Several nodes are tested as processes, from outside.
+@Suite("The replicated engine", .timeLimit(.minutes(2)))
+struct ReplicatedMetadataEngineTests {
+    private let directory = FileManager.default.temporaryDirectory.appending(path: "engine-\(UUID().uuidString)").path
+    private static let owner = Owner(canonicalID: "owner", displayName: "Owner")
+    private static let bucket = BucketReference(name: "bucket", requiredOwner: nil)
+
+    private func open(node: UInt64 = 1) throws -> ReplicatedMetadataEngine {
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        var node = RaftNodeConfiguration(
+            nodeID: NodeID(node), nodes: [RaftNodeConfiguration.Node(id: NodeID(node), address: "127.0.0.1:1")],
+            listenHost: "127.0.0.1", listenPort: 0, dataDirectory: directory, logDirectory: "\(directory)/log",
+            statePaths: StateStorage.Paths(keyValue: "\(directory)/kv", snapshots: "\(directory)/snapshots"),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        node.log.segmentByteCount = 1 << 20
+        node.replica.raft.electionTicks = 10
+        var configuration = ReplicatedMetadataEngineConfiguration(node: node, objectDataPath: "\(directory)/mx")
+        configuration.requestTimeoutMilliseconds = 10_000
+        configuration.reservedByteCount = 0
+        return try ReplicatedMetadataEngine(configuration)
+    }
+
+    /// Opens the engine, lets `body` use it, and closes it.
+    private func use<Value>(_ body: (ReplicatedMetadataEngine) async throws -> Value) async throws -> Value {
+        let engine = try open()
+        do {
+            _ = try await engine.start()
+            let value = try await body(engine)
+            await engine.close()
+            return value
+        } catch {
+            await engine.close()
+            throw error
+        }
+    }
+
+    private func put(_ key: String, _ engine: ReplicatedMetadataEngine, _ consistency: WriteConsistency = .strong) async throws {
+        let request = PutObject(
+            bucket: Self.bucket, key: try ObjectKey(Array(key.utf8)), body: .inline(ByteBuffer(string: key)),
+            etag: ETag(high: 1, low: 2), owner: Self.owner)
+        _ = try await engine.putObject(request, consistency: consistency)
+    }
+
+    private func get(_ key: String, _ engine: ReplicatedMetadataEngine, _ read: ReadOptions) async throws -> String? {
+        let (_, body) = try await engine.getObjectReader(
+            GetObject(bucket: Self.bucket, key: try ObjectKey(Array(key.utf8)), read: read))
+        return body.inlineBytes.map { String(buffer: $0) }
+    }
+
+    private func retry(_ body: () async throws -> Void) async throws {
+        // The first election takes a moment.
+        while true {
+            do { return try await body() } catch let error as MetadataError where error.code == .timeout { continue }
+        }
+    }
+
+    @Test("What was acknowledged is there after a restart, at every consistency")
+    func restart() async throws {
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let index = try await use { engine in
+            try await retry {
+                try await engine.createBucket(CreateBucket(name: "bucket", owner: Self.owner, location: ""))
+            }
+            for number in 0..<50 { try await put("key\(number)", engine) }
+            let index = try #require(engine.appliedIndex)
+            for read in [
+                ReadOptions.linearizable, .eventual, ReadOptions(.eventual, minimumIndex: index),
+                ReadOptions(.boundedStaleness(maxStalenessMilliseconds: 60_000)),
+            ] { #expect(try await get("key49", engine, read) == "key49") }
+            let status = await engine.node.status()
+            #expect(status.state == .ready && status.role == .leader && status.peers.count == 1)
+            return index
+        }
+        try await use { engine in
+            try await retry { _ = try await get("key49", engine, .linearizable) }
+            #expect(try #require(engine.appliedIndex) >= index)
+            for number in 0..<50 { #expect(try await get("key\(number)", engine, .linearizable) == "key\(number)") }
+        }
+    }
+
+    @Test("An eventual write arrives; a write that depends on the state is strong")
+    func eventualWrites() async throws {
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try await use { engine in
+            try await retry {
+                try await engine.createBucket(CreateBucket(name: "bucket", owner: Self.owner, location: ""))
+            }
+            try await put("soon", engine, .eventual)
+            try await put("behind", engine)
+            #expect(try await get("soon", engine, .linearizable) == "soon")
+            var conditional = PutObject(
+                bucket: Self.bucket, key: try ObjectKey(Array("soon".utf8)), body: .inline(ByteBuffer()),
+                etag: ETag(high: 0, low: 0), owner: Self.owner)
+            conditional.conditions.ifNoneMatch = [.any]
+            let request = conditional
+            do {
+                _ = try await engine.putObject(request, consistency: .eventual)
+                Issue.record("a condition was ignored")
+            } catch let error as MetadataError { #expect(error.code == .preconditionFailed) }
+        }
+    }
+
+    @Test("Bodies above the inline size are refused by name")
+    func largeBodies() async throws {
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try await use { engine in
+            do {
+                _ = try await engine.makeBodyWriter()
+                Issue.record("a large body was taken")
+            } catch let error as MetadataError { #expect(error.code == .notImplemented) }
+        }
+    }
+
+    @Test("A closed engine refuses everything at once, and may be closed again")
+    func closed() async throws {
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let engine = try open()
+        _ = try await engine.start()
+        await engine.close()
+        await engine.close()
+        #expect(engine.appliedIndex == nil)
+        do {
+            try await put("late", engine)
+            Issue.record("a closed engine has taken a write")
+        } catch let error as MetadataError { #expect(error.code == .unavailable) }
+        do {
+            _ = try await get("late", engine, .linearizable)
+            Issue.record("a closed engine has answered a read")
+        } catch let error as MetadataError { #expect(error.code == .unavailable) }
+        #expect(await engine.node.status().state == .stopped)
+    }
+
+    @Test("Another node's directory is refused")
+    func anotherNode() async throws {
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try await use { _ in }
+        #expect(throws: RaftNodeError.self) { _ = try open(node: 2) }
+    }
+}
