@@ -220,6 +220,14 @@ let package = Package(
             ]
         ),
         .testTarget(
+            name: "PeerTransportTests",
+            dependencies: [
+                "PeerTransport", nioCore,
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .testTarget(
             name: "S3APITests",
             dependencies: [
                 "Checksum", "FileSystem", "HTTPServer", "KeyValueStore", "Metadata", "ObjectDataStore", "S3API", nioCore,

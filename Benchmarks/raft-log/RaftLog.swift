@@ -7,7 +7,8 @@ import RaftStorage
 @main
 struct RaftLog: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "raft-log", subcommands: [BlockWrites.self, Append.self, Fill.self, Recover.self])
+        commandName: "raft-log",
+        subcommands: [BlockWrites.self, Append.self, Fill.self, Recover.self, Acknowledge.self, Check.self])
 
     static let identity = LogIdentity(clusterID: .init(high: 1, low: 2), groupID: 1, nodeID: 1)
 }

@@ -132,7 +132,9 @@ struct FaultyTree {
 
     func removeDirectory(_ path: String) throws(FileSystemError) {
         let (directory, name) = try parent(of: path, "rmdir")
-        guard case .directory(let removed) = try node(path, "rmdir") else { throw FileSystemError(.notDirectory, "rmdir", path) }
+        guard case .directory(let removed) = try node(path, "rmdir") else {
+            throw FileSystemError(.notDirectory, "rmdir", path)
+        }
         guard removed.entries.isEmpty else { throw FileSystemError(.exists, "rmdir", path) }
         directory.entries[name] = nil
     }

@@ -116,7 +116,7 @@ extension FileSystem {
                     try unlink(path)
                 }
             } catch {
-                guard error.code == .notFound else { throw error }
+                guard error.code == .notFound || error.code == .notDirectory else { throw error }
             }
         }
     }

@@ -24,15 +24,26 @@ public protocol MetadataEngine: Sendable {
     // MARK: Objects
 
     func putObject(_ request: PutObject) async throws(MetadataError) -> PutObjectResult
+    /// As `putObject`, where the caller may be satisfied with less.
+    func putObject(_ request: PutObject, consistency: WriteConsistency) async throws(MetadataError) -> PutObjectResult
     func updateObjectMetadata(_ request: UpdateObjectMetadata) async throws(MetadataError) -> PutObjectResult
     /// - Throws: `.noSuchKey` (with `deleteMarker` if one hides it), `.noSuchVersion`, `.deleteMarker` (the named version is one).
     func headObject(_ request: GetObject) async throws(MetadataError) -> ObjectInfo
     /// As `headObject`, with a reader over the bytes of that same version, whatever happens to the object meanwhile.
     func getObjectReader(_ request: GetObject) async throws(MetadataError) -> (info: ObjectInfo, body: BodyReader)
+    /// The last entry of the replicated log that this node's reads see; `nil` where there is no such log.
+    var appliedIndex: UInt64? { get }
+    /// Returns when this node's state is what a read asks for: `.eventual` reads are it from then on.
+    /// - Throws: `.staleRead`, `.timeout`.
+    func waitToRead(_ options: ReadOptions) async throws(MetadataError)
     /// The answer of `headObject`, and the bytes of a small object on request, where neither a disk nor a peer has to be asked.
     /// Never suspends nor blocks. - Returns: `nil` where it would have to, and for bytes that are not kept inline.
     func objectAtHand(_ request: GetObject, withBytes: Bool) throws(MetadataError) -> ObjectAtHand?
     func deleteObject(_ request: DeleteObject) async throws(MetadataError) -> DeleteObjectResult
+    /// As `deleteObject`, where the caller may be satisfied with less.
+    func deleteObject(
+        _ request: DeleteObject, consistency: WriteConsistency
+    ) async throws(MetadataError) -> DeleteObjectResult
     /// Deletes each, in order, as one operation; one's failure does not stop the others. At most 1,000.
     func deleteObjects(
         _ requests: [DeleteObject]
@@ -70,6 +81,26 @@ public protocol MetadataEngine: Sendable {
 extension MetadataEngine {
     /// For an engine that always has to wait.
     public func objectAtHand(_ request: GetObject, withBytes: Bool) throws(MetadataError) -> ObjectAtHand? { nil }
+
+    /// For an engine of one node.
+    public var appliedIndex: UInt64? { nil }
+
+    /// For an engine whose state is always the newest.
+    public func waitToRead(_ options: ReadOptions) async throws(MetadataError) {}
+
+    /// For an engine all of whose writes are strong.
+    public func putObject(
+        _ request: PutObject, consistency: WriteConsistency
+    ) async throws(MetadataError) -> PutObjectResult {
+        try await putObject(request)
+    }
+
+    /// For an engine all of whose writes are strong.
+    public func deleteObject(
+        _ request: DeleteObject, consistency: WriteConsistency
+    ) async throws(MetadataError) -> DeleteObjectResult {
+        try await deleteObject(request)
+    }
 }
 
 /// Writes one body to durable storage. Used by one task at a time.

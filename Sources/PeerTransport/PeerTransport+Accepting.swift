@@ -6,7 +6,7 @@ import NIOSSL
 /// The connections that this node receives on.
 extension PeerTransport {
     func listen(host: String, port: Int) -> EventLoopFuture<SocketAddress> {
-        let bound = ServerBootstrap(group: eventLoop, childGroup: eventLoop)
+        var bootstrap = ServerBootstrap(group: eventLoop, childGroup: eventLoop)
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
@@ -15,16 +15,14 @@ extension PeerTransport {
                     try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
                 }
             }
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(
                 .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 4 << 10, initial: 16 << 10, maximum: 256 << 10)
             )
             .childChannelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture { try accept(channel) }
             }
-            .bind(host: host, port: port)
-        return bound.flatMapThrowing { [self] channel in
+        for (option, value) in settings.socketOptions { bootstrap = bootstrap.childChannelOption(option, value: value) }
+        return bootstrap.bind(host: host, port: port).flatMapThrowing { [self] channel in
             eventLoop.preconditionInEventLoop()
             track(channel)
             guard phase == .running, let address = channel.localAddress else {

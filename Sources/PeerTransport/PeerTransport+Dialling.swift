@@ -7,7 +7,6 @@ import NIOSSL
 extension PeerTransport {
     func dial(_ route: PeerRoute) {
         guard phase == .running, let peer = peer(route.node) else { return }
-        route.attempt += 1
         guard let address = PeerAddress(peer.contact.address) else {
             if logGate.opens(for: "address", "\(peer.node)", quiet: nil) {
                 logger.error(
@@ -17,46 +16,36 @@ extension PeerTransport {
             route.delay.raise()
             return retry(route)
         }
-        let attempt = route.attempt
-        route.state = .dialling(attempt)
+        // The other lanes lead to whom control has found.
+        let connection = OutgoingConnection(
+            route: route, incarnation: peer.contact.incarnation ?? peer.control?.peer?.incarnation,
+            version: peer.control?.version, transport: self)
+        route.state = .active(connection)
         entered(count: 1)
         connect(to: address).assumeIsolated().whenComplete { [self] result in
             if case .success(let channel) = result { track(channel) }
             entered(count: -1)
-            guard case .dialling(attempt) = route.state, phase == .running else {
-                if case .success(let channel) = result { channel.close(promise: nil) }
-                return
-            }
             do {
-                try begin(route, on: result.get(), at: address)
+                try begin(connection, on: result.get(), at: address)
             } catch {
-                failedToConnect(route, error)
+                failed(connection, error)
             }
         }
     }
 
     private func connect(to address: PeerAddress) -> EventLoopFuture<any Channel> {
-        var bootstrap = ClientBootstrap(group: eventLoop)
-            .connectTimeout(.milliseconds(settings.connectMilliseconds))
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(.socketOption(.so_keepalive), value: 1)
-        #if os(Linux)
-            // A peer that vanished without a word acknowledges nothing.
-            bootstrap = bootstrap.channelOption(.tcpOption(.userTimeout), value: SocketOptionValue(settings.stallMilliseconds))
-        #endif
+        var bootstrap = ClientBootstrap(group: eventLoop).connectTimeout(.milliseconds(settings.connectMilliseconds))
+        for (option, value) in settings.socketOptions { bootstrap = bootstrap.channelOption(option, value: value) }
         if let literal = try? SocketAddress(ipAddress: address.host, port: address.port) {
             return bootstrap.connect(to: literal)
         }
         return bootstrap.connect(host: address.host, port: address.port)
     }
 
-    private func begin(_ route: PeerRoute, on channel: any Channel, at address: PeerAddress) throws {
-        guard let peer = peer(route.node) else { return channel.close(promise: nil) }
+    private func begin(_ connection: OutgoingConnection, on channel: any Channel, at address: PeerAddress) throws {
+        // It was given up in the meantime.
+        guard !connection.isClosed else { return channel.close(promise: nil) }
         do {
-            // The other lanes lead to whom control has found.
-            let incarnation = peer.contact.incarnation ?? peer.control?.peer?.incarnation
-            let connection = OutgoingConnection(route: route, incarnation: incarnation, transport: self)
-            route.state = .connected(connection)
             if let tls {
                 try channel.pipeline.syncOperations.addHandler(tls.clientHandler(host: address.host))
             }
@@ -65,15 +54,6 @@ extension PeerTransport {
             channel.close(promise: nil)
             throw error
         }
-    }
-
-    private func failedToConnect(_ route: PeerRoute, _ error: any Error) {
-        counts.dialsFailed += 1
-        if logGate.opens(for: "unreachable", "\(route.node)", quiet: nil) {
-            logger.info(
-                "a peer cannot be reached; it is tried again", metadata: ["node": "\(route.node)", "error": "\(error)"])
-        }
-        retry(route)
     }
 
     /// Dials again after a while.
@@ -107,21 +87,15 @@ extension PeerTransport {
         return nil
     }
 
-    func opened(_ connection: OutgoingConnection, _ identity: PeerIdentity) {
+    func opened(_ connection: OutgoingConnection, _ identity: PeerIdentity, _ version: UInt16) {
         let route = connection.route
         guard let peer = peer(route.node) else { return connection.close() }
-        if route.lane != .control, peer.control.map({ $0.version != connection.version || $0.peer != identity }) ?? true {
-            // The peer was started anew in between: control finds out too, and dials all lanes again.
-            connection.close()
-            return retry(route)
-        }
         route.delay.reset()
         route.traffic.connections += 1
         guard route.lane == .control else { return }
         peer.isLost = false
         logGate.forget("\(peer.node)")
-        logger.info("connected to a peer", metadata: ["node": "\(peer.node)", "version": "\(connection.version)"])
-        let version = connection.version
+        logger.info("connected to a peer", metadata: ["node": "\(peer.node)", "version": "\(version)"])
         tell { $0.connected(identity, version: version) }
         for lane in [PeerLane.log, .snapshot] {
             peer.routes[lane].abandon()
@@ -132,22 +106,24 @@ extension PeerTransport {
 
     /// The channel of the connection is closed, by the other end or by an error.
     func ended(_ connection: OutgoingConnection) {
-        let wasOpen = connection.isOpen
-        if wasOpen {
-            if connection.route.lane == .control, let peer = peer(connection.route.node) { lost(peer) }
-        } else {
-            counts.dialsFailed += 1
-        }
+        guard connection.isOpen else { return failed(connection, PeerDialFault.closedInHandshake) }
+        if connection.route.lane == .control, let peer = peer(connection.route.node) { lost(peer) }
         dropped(connection)
     }
 
-    func failed(_ connection: OutgoingConnection, _ reason: String) {
-        counts.handshakeTimeouts += 1
-        if logGate.opens(for: reason, "\(connection.route.node)", quiet: nil) {
-            logger.warning(
-                "a connection to a peer failed", metadata: ["node": "\(connection.route.node)", "reason": "\(reason)"])
-        }
+    /// It came to no handshake.
+    func failed(_ connection: OutgoingConnection, _ reason: any Error) {
+        guard !connection.isClosed else { return }
+        counts.dialsFailed += 1
+        logTrouble(connection, reason)
         dropped(connection)
+    }
+
+    func logTrouble(_ connection: OutgoingConnection, _ reason: any Error) {
+        let node = connection.route.node
+        guard logGate.opens(for: "no connection", "\(node)", quiet: nil) else { return }
+        logger.info(
+            "there is no connection with a peer; it is tried again", metadata: ["node": "\(node)", "error": "\(reason)"])
     }
 
     func stalled(_ connection: OutgoingConnection) {
@@ -198,7 +174,7 @@ extension PeerTransport {
     private func dropped(_ connection: OutgoingConnection) {
         connection.close()
         let route = connection.route
-        guard case .connected(let current) = route.state, current === connection else { return }
+        guard route.connection === connection else { return }
         guard let peer = peer(route.node) else { return route.abandon() }
         if route.lane == .control {
             abandon(peer)
@@ -209,11 +185,4 @@ extension PeerTransport {
             route.abandon()
         }
     }
-}
-
-extension NIOBSDSocket.Option {
-    #if os(Linux)
-        /// TCP_USER_TIMEOUT: how many milliseconds what was sent may stay without an acknowledgement.
-        fileprivate static let userTimeout = NIOBSDSocket.Option(rawValue: 18)
-    #endif
 }

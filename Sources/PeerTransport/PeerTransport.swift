@@ -79,7 +79,7 @@ package final class PeerTransport: @unchecked Sendable {
         self.admission = admission
         timer = eventLoop.scheduleRepeatedTask(
             initialDelay: .milliseconds(settings.reportMilliseconds), delay: .milliseconds(settings.reportMilliseconds)
-        ) { [unowned self] _ in
+        ) { [self] _ in
             tick()
         }
         for peer in peers { dial(peer.routes.control) }
@@ -197,10 +197,25 @@ package final class PeerTransport: @unchecked Sendable {
             return false
         }
         let route = peer.routes[lane]
-        if let connection = route.openConnection, connection.write(body, rest) { return true }
-        route.traffic.framesDropped += 1
-        peer.hasDroppedFrames = true
+        let byteCount = body.readableBytes + (rest?.readableBytes ?? 0)
+        if byteCount == 0 || byteCount > settings.frameByteCountMax[lane] {
+            // The peer would close the connection.
+            if logGate.opens(for: "frame of \(lane)", "\(node)", quiet: .seconds(60)) {
+                logger.error(
+                    "a frame for a peer is empty or too long",
+                    metadata: ["node": "\(node)", "lane": "\(lane)", "bytes": "\(byteCount)"])
+            }
+        } else if let connection = route.connection, connection.send(body, rest) {
+            return true
+        }
+        dropped(1, on: route)
         return false
+    }
+
+    func dropped(_ frameCount: Int, on route: PeerRoute) {
+        guard frameCount > 0 else { return }
+        route.traffic.framesDropped += UInt64(frameCount)
+        peer(route.node)?.hasDroppedFrames = true
     }
 
     /// Sends what was put into queues since the last flush.

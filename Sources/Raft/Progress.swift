@@ -22,8 +22,8 @@ package struct Progress: Hashable, Sendable {
     package var isActive = false
     /// A probe is under way or the window is full; the next heartbeat's answer allows one more message.
     package var awaitsProbe = false
-    /// Entries are being fetched from the log.
-    var awaitsFetch = false
+    /// Entries that are not in memory have been asked of the log.
+    var fetch = FetchState.idle
     package var inflights = Inflights()
     /// The newest read batch that it has confirmed in this term.
     var readPosition: UInt64 = 0
@@ -108,6 +108,13 @@ package struct Progress: Hashable, Sendable {
         awaitsProbe = false
         return true
     }
+}
+
+/// Whether older entries are being read from the log.
+enum FetchState: Hashable, Sendable {
+    case idle, underWay
+    /// The log did not have them; it is asked again at the next tick.
+    case fruitless
 }
 
 /// Append messages on their way, by their last index, oldest first.

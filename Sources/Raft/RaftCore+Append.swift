@@ -42,7 +42,7 @@ extension RaftCore {
     }
 
     private mutating func replace(from index: LogIndex) {
-        log.truncate(from: index)
+        log.truncate(from: index, keepsChanges: settings.mutations.contains(.keepsTruncatedChanges))
         writes.replaced(from: index)
     }
 
@@ -71,7 +71,7 @@ extension RaftCore {
         append.snapshot = mark
         ready.append = append
         // Entries that were read for the old state are of no use.
-        isApplyFetching = false
+        applyFetch = .idle
         ready.apply = []
         send(.appendResponse(AppendResponse(index: mark.index)), to: node)
     }

@@ -8,6 +8,7 @@ extension RaftCore {
     /// One tick of the driver's clock has passed.
     package mutating func tick() {
         electionElapsed += 1
+        retryFruitlessFetches()
         if role == .leader {
             tickLeader()
             return
@@ -33,7 +34,7 @@ extension RaftCore {
                 peers[position].isActive = false
             }
             // A target that did not make it within an election timeout: proposals go on (thesis, 3.10).
-            transferTarget = nil
+            endTransfer()
         }
         if heartbeatElapsed >= settings.heartbeatTicks {
             heartbeatElapsed = 0
@@ -136,13 +137,14 @@ extension RaftCore {
 
     /// Campaigns now, rehearsed if that is the setting. Nothing happens on a leader or on a node that cannot be elected.
     package mutating func campaign() {
-        campaign(settings.usesPreVote ? .preVote : .vote)
+        campaign(settings.usesPreVote && !settings.mutations.contains(.campaignsUnrehearsed) ? .preVote : .vote)
     }
 
     mutating func campaign(_ kind: CampaignKind) {
         guard role != .leader, isPromotable else { return }
         // A committed change that is not applied might make this node count with the wrong voters.
-        if let change = log.firstChange(after: log.applied), change <= log.commit { return }
+        let change = settings.mutations.contains(.ignoresUnappliedChanges) ? nil : log.firstChange(after: log.applied)
+        if let change, change <= log.commit { return }
         let campaignTerm = term.next
         let countdown = fastCampaignCountdown
         if kind == .preVote {
@@ -178,7 +180,8 @@ extension RaftCore {
         let isUpToDate =
             settings.mutations.contains(.votesForShortLogs)
             || log.isUpToDate(lastIndex: request.lastIndex, lastTerm: request.lastTerm)
-        guard isFree, isUpToDate, !isPreferred(to: request) else {
+        let isAsked = configuration.hasVoter(id) || !settings.mutations.contains(.refusesAsLearner)
+        guard isFree, isUpToDate, isAsked, !isPreferred(to: request) else {
             send(.voteResponse(VoteResponse(isPreVote: request.isPreVote, isGranted: false)), to: message.from)
             return
         }
@@ -217,7 +220,7 @@ extension RaftCore {
 
     /// All of these must elect this node: the configuration in force, and those that the changes in its log would make. One of
     /// them may be in force elsewhere already.
-    private var electorates: [JointQuorum] {
+    var electorates: [JointQuorum] {
         if settings.mutations.contains(.ignoresUnappliedChanges) { return [electorate] }
         return [electorate] + configurationsToCome.map(quorum)
     }

@@ -28,7 +28,7 @@ extension RaftCore {
     ) throws(ChangeRefusal) -> (index: LogIndex, term: Term) {
         let payload = change.encoded()
         do throws(ProposalRefusal) {
-            try checkProposal(payload.count, largest: payload.count)
+            try checkProposal(payload.count, count: 1, largest: payload.count)
         } catch { throw .proposal(error) }
         if settings.validatesChanges {
             guard pendingChangeIndex <= log.applied || settings.mutations.contains(.overlapsChanges) else {
@@ -38,7 +38,8 @@ extension RaftCore {
             do throws(ConfigurationError) {
                 next = try ConfigurationChanger(restoring: configuration).changed(by: change)
             } catch { throw .impossible(error) }
-            if settings.guardsLivingQuorum, !isForced { try checkLivingQuorum(of: next) }
+            let isGuarded = settings.guardsLivingQuorum && !settings.mutations.contains(.addsDeadVoters)
+            if isGuarded, !isForced { try checkLivingQuorum(of: next) }
         }
         appendChange(payload)
         return (log.lastIndex, term)
@@ -94,7 +95,7 @@ extension RaftCore {
         let gone = configuration.members.filter { !next.members.hasSorted($0) }
         adopt(next)
         removedMembers.removeAll { configuration.members.hasSorted($0.node) }
-        guard settings.tellsRemovedNodes else { return }
+        guard settings.tellsRemovedNodes, !settings.mutations.contains(.forgetsRemovedNodes) else { return }
         for node in gone where node != id {
             removedMembers.append((node, entry.index))
             if role == .leader { send(.removed(since: entry.index), to: node) }
@@ -128,9 +129,12 @@ extension RaftCore {
         becomeFollower(term: term, leader: nil)
     }
 
-    /// A transition that ends by itself does so as soon as it is in force.
+    /// A transition that ends by itself does so as soon as it is in force, but not while leadership is handed over: the target would
+    /// have more to catch up with, and the end could take its vote away. Then the next leader ends it, or this one when it stays.
     mutating func leaveJointIfDue() {
-        guard role == .leader, configuration.isJoint, configuration.autoLeave, log.applied >= pendingChangeIndex else { return }
+        guard role == .leader, transferTarget == nil, configuration.isJoint, configuration.autoLeave,
+            log.applied >= pendingChangeIndex
+        else { return }
         appendChange(ConfigurationChange.leaveJoint.encoded())
     }
 

@@ -107,6 +107,8 @@ extension RaftCore {
         }
         // Before its first commit a leader may not know of all that is committed (thesis, 6.4).
         guard log.term(at: log.commit) == term || settings.mutations.contains(.readsBeforeFirstCommit) else { return }
+        // Heartbeats repeat the newest round, so that it is confirmed although messages are lost, and the earlier ones with it.
+        guard openReadRounds < settings.readRoundCountMax else { return }
         reads.beginRound(at: log.commit)
         if let position = peerPosition(id) { peers[position].readPosition = reads.sentPosition }
         broadcastHeartbeat()

@@ -30,7 +30,8 @@ extension RaftCore {
     /// - Returns: the place of the first, and the term of all. An entry that is later found there with another term says that the
     ///   proposal was lost.
     package mutating func propose(_ payloads: [[UInt8]]) throws(ProposalRefusal) -> (first: LogIndex, term: Term) {
-        try checkProposal(payloads.reduce(0) { $0 + $1.count }, largest: payloads.reduce(0) { max($0, $1.count) })
+        try checkProposal(
+            payloads.reduce(0) { $0 + $1.count }, count: payloads.count, largest: payloads.reduce(0) { max($0, $1.count) })
         let first = log.lastIndex.next
         for payload in payloads { appendOwnEntry(.normal, payload) }
         sendProposals()
@@ -39,7 +40,7 @@ extension RaftCore {
 
     /// As above for one command.
     package mutating func propose(_ payload: [UInt8]) throws(ProposalRefusal) -> (index: LogIndex, term: Term) {
-        try checkProposal(payload.count, largest: payload.count)
+        try checkProposal(payload.count, count: 1, largest: payload.count)
         appendOwnEntry(.normal, payload)
         sendProposals()
         return (log.lastIndex, term)
@@ -55,13 +56,14 @@ extension RaftCore {
         if role == .leader { broadcastAppend() }
     }
 
-    func checkProposal(_ byteCount: Int, largest: Int) throws(ProposalRefusal) {
+    func checkProposal(_ payloadByteCount: Int, count: Int, largest: Int) throws(ProposalRefusal) {
         guard !isRemoved else { throw .removed }
         // Its log must not grow beyond the change that removes it: nobody could be elected whose log is shorter, and it could not either.
         if leavingIndex != nil { throw .removed }
         guard role == .leader, peerPosition(id) != nil else { throw .notLeader(role == .leader ? nil : leader) }
         if let transferTarget { throw .transferring(to: transferTarget) }
         guard largest <= settings.proposalByteCountMax else { throw .tooLarge(byteCount: largest) }
+        let byteCount = payloadByteCount + count * settings.entryOverheadByteCount
         // A single one passes on an idle system, however large.
         let isIdle = uncommittedByteCount == 0 || byteCount == 0
         guard isIdle || uncommittedByteCount + byteCount <= settings.uncommittedByteCountMax else {
@@ -70,8 +72,9 @@ extension RaftCore {
     }
 
     mutating func appendOwnEntry(_ type: EntryType, _ payload: [UInt8]) {
-        uncommittedByteCount += payload.count
-        log.append(Entry(index: log.lastIndex.next, term: term, type: type, payload: payload))
+        let entry = Entry(index: log.lastIndex.next, term: term, type: type, payload: payload)
+        uncommittedByteCount += settings.byteCount(of: entry)
+        log.append(entry)
     }
 
     // MARK: Sending entries
@@ -87,15 +90,16 @@ extension RaftCore {
 
     @discardableResult
     mutating func sendAppend(to position: Int, evenEmpty: Bool) -> Bool {
-        guard !peers[position].isPaused, !peers[position].awaitsFetch else { return false }
+        guard !peers[position].isPaused, peers[position].fetch == .idle else { return false }
         let next = peers[position].next
-        guard log.term(at: next.previous) != nil else { return sendSnapshot(to: position) }
-        guard next <= log.lastIndex, !(peers[position].state == .replicate && peers[position].inflights.isFull(settings)) else {
+        let isForgotten = next <= log.baseIndex.next && settings.mutations.contains(.ignoresBase) && log.baseIndex > .zero
+        guard log.term(at: next.previous) != nil, !isForgotten else { return sendSnapshot(to: position) }
+        guard next <= log.lastIndex, !(peers[position].state == .replicate && isWindowFull(position)) else {
             if evenEmpty { sendEntries([], to: position) }
             return evenEmpty
         }
         guard log.cache.has(next) else {
-            peers[position].awaitsFetch = true
+            peers[position].fetch = .underWay
             ready.fetches.append(
                 LogFetch(
                     purpose: .peer(peers[position].node), first: next, last: log.cache.firstIndex.previous,
@@ -107,6 +111,10 @@ extension RaftCore {
         return true
     }
 
+    private func isWindowFull(_ position: Int) -> Bool {
+        peers[position].inflights.isFull(settings) && !settings.mutations.contains(.ignoresWindow)
+    }
+
     /// - Precondition: the entry before `next` is known.
     mutating func sendEntries(_ entries: [Entry], to position: Int) {
         let previous = peers[position].next.previous
@@ -116,8 +124,8 @@ extension RaftCore {
                 AppendRequest(
                     previousIndex: previous, previousTerm: previousTerm, commit: log.commit, entries: entries)),
             to: peers[position].node)
-        let byteCount = entries.reduce(0) { $0 + $1.payload.count }
-        peers[position].sent(upTo: previous + entries.count, byteCount: byteCount, settings)
+        peers[position].sent(upTo: previous + entries.count, byteCount: settings.byteCount(of: entries), settings)
+        if settings.mutations.contains(.ignoresWindow) { peers[position].awaitsProbe = false }
         peers[position].sentCommit = log.commit
     }
 
@@ -193,10 +201,11 @@ extension RaftCore {
     }
 
     private mutating func countCommitted(from first: LogIndex, to last: LogIndex) {
-        // Entries of earlier terms, and those that left the cache, were not counted or count no more.
+        // Entries of earlier terms were not counted; of this term all are in the cache until they are committed.
         let start = max(first, log.cache.firstIndex)
         guard start <= last else { return }
-        let byteCount = log.cache.byteCount(from: start, to: last, ofTerm: term)
+        let entries = log.cache.entries(from: start, to: last, byteCountMax: .max)
+        let byteCount = settings.byteCount(of: entries.lazy.filter { [term] in $0.term == term })
         uncommittedByteCount = max(0, uncommittedByteCount - byteCount)
         if last == log.lastIndex { uncommittedByteCount = 0 }
     }
@@ -258,7 +267,7 @@ extension RaftCore {
         guard role == .leader else { throw .notLeader(leader) }
         guard let position = peerPosition(node), configuration.hasVoter(node) else { throw .notVoter(node) }
         guard node != id else {
-            transferTarget = nil
+            endTransfer()
             return
         }
         guard transferTarget != node else { return }
@@ -271,11 +280,11 @@ extension RaftCore {
             sendAppend(to: position, evenEmpty: true)
         }
     }
-}
 
-extension EntryCache {
-    /// - Precondition: all are kept.
-    func byteCount(from first: LogIndex, to last: LogIndex, ofTerm term: Term) -> Int {
-        entries(from: first, to: last, byteCountMax: .max).reduce(0) { $0 + ($1.term == term ? $1.payload.count : 0) }
+    /// This node leads on.
+    mutating func endTransfer() {
+        guard transferTarget != nil else { return }
+        transferTarget = nil
+        leaveJointIfDue()
     }
 }

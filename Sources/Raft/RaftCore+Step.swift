@@ -34,7 +34,7 @@ extension RaftCore {
             // Only from the leader, who may hand over without a rehearsal.
             if role == .follower, leader == message.from || leader == nil { campaign(.transfer) }
         case .readIndex(let position):
-            if role == .leader { reads.add(remote: message.from, position: position) }
+            if role == .leader, peerPosition(message.from) != nil { reads.add(remote: message.from, position: position) }
         case .readIndexResponse(let position, let index):
             if leader == message.from { confirmForwardedReads(upTo: position, index: index) }
         case .removed: break
@@ -57,7 +57,9 @@ extension RaftCore {
         switch message.body {
         case .vote(let request):
             // Who hears from a leader helps nobody to disturb it (thesis, 4.2.3).
-            let hearsLeader = settings.checksQuorum && leader != nil && electionElapsed < settings.electionTicks
+            let hearsLeader =
+                settings.checksQuorum && leader != nil && electionElapsed < settings.electionTicks
+                && !settings.mutations.contains(.helpsDisturbers)
             if hearsLeader, !request.isTransfer { return false }
             if request.isPreVote { return true }
         case .voteResponse(let response) where response.isPreVote && response.isGranted:
@@ -71,6 +73,8 @@ extension RaftCore {
 
     private mutating func meetEarlierTerm(of message: Message) {
         switch message.body {
+        case .appendResponse(let response) where settings.mutations.contains(.countsEarlierTerms):
+            if role == .leader { receiveAppendResponse(response, from: message.from) }
         case .append, .heartbeat, .snapshot:
             // A leader that was cut off must learn of the new term although nobody votes for whom it disturbs.
             if settings.checksQuorum || settings.usesPreVote {

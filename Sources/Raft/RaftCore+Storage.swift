@@ -22,8 +22,11 @@ struct PendingWrites: Sendable {
         return lastToken
     }
 
+    /// What is said already is not said twice: a leader goes on asking a disk that stands still.
     mutating func appendToLast(_ responses: [Message]) {
-        writes[writes.count - 1].responses += responses
+        for response in responses where !writes[writes.count - 1].responses.contains(response) {
+            writes[writes.count - 1].responses.append(response)
+        }
     }
 
     /// What may be said to other nodes when these writes are durable; it is said once.
@@ -40,6 +43,8 @@ struct PendingWrites: Sendable {
         for position in writes.indices { writes[position].durable = min(writes[position].durable, index.previous) }
     }
 
+    mutating func takeOldest() -> [Write] { writes.isEmpty ? [] : [writes.removeFirst()] }
+
     mutating func take(upTo token: UInt64) -> [Write] {
         let end = writes.firstIndex { $0.token > token } ?? writes.count
         let done = Array(writes[..<end])
@@ -48,7 +53,7 @@ struct PendingWrites: Sendable {
     }
 }
 
-/// Payload that the applier has been given, by the last index of each batch.
+/// Bytes of entries that the applier has been given, by the last index of each batch.
 struct UnappliedBytes: Sendable {
     private var batches: [(last: LogIndex, byteCount: Int)] = []
     private(set) var byteCount = 0
@@ -100,13 +105,13 @@ extension RaftCore {
 
     /// All writes up to that one are durable. Older and repeated reports do no harm.
     package mutating func written(upTo token: UInt64) {
-        for write in writes.take(upTo: token) {
+        let done = settings.mutations.contains(.countsReports) ? writes.takeOldest() : writes.take(upTo: token)
+        for write in done {
             if let mark = write.snapshot { installed(mark) }
             log.advanceDurable(to: settings.mutations.contains(.ignoresReplacedWrites) ? log.lastIndex : write.durable)
             if role == .leader { acknowledgeSelf(log.durable) }
             release(write.responses)
         }
-        log.trimCache(byteCountMax: settings.cacheByteCountMax)
     }
 
     /// The messages to other nodes that wait for the writes up to that one: for a driver that sends them as soon as the disk has
@@ -127,6 +132,7 @@ extension RaftCore {
 
     /// The log's thread does not keep up, or does again: a node that cannot write must not lead.
     package mutating func storageStalled(_ isStalled: Bool) {
+        if settings.mutations.contains(.leadsOnStalledDisk) { return }
         isStorageStalled = isStalled
         if isStalled, role != .follower { becomeFollower(term: term, leader: nil) }
     }
@@ -139,16 +145,16 @@ extension RaftCore {
     }
 
     var canHandOutEntriesToApply: Bool {
-        log.handedToApply < applicable && unapplied.byteCount < settings.unappliedByteCountMax && !isApplyFetching
+        log.handedToApply < applicable && unapplied.byteCount < settings.unappliedByteCountMax && applyFetch == .idle
             && !writes.isInstalling
     }
 
     mutating func handOutEntriesToApply() {
         guard canHandOutEntriesToApply else { return }
         let first = log.handedToApply.next
-        let byteCountMax = min(settings.applyByteCountMax, settings.unappliedByteCountMax - unapplied.byteCount)
+        let byteCountMax = applyByteCountMax
         guard log.cache.has(first) else {
-            isApplyFetching = true
+            applyFetch = .underWay
             let last = min(applicable, log.cache.firstIndex.previous)
             ready.fetches.append(LogFetch(purpose: .apply, first: first, last: last, byteCountMax: byteCountMax))
             return
@@ -156,9 +162,14 @@ extension RaftCore {
         handOut(Array(log.cache.entries(from: first, to: applicable, byteCountMax: byteCountMax)))
     }
 
+    /// Bytes that the applier may be given now.
+    private var applyByteCountMax: Int {
+        min(settings.applyByteCountMax, settings.unappliedByteCountMax - unapplied.byteCount)
+    }
+
     private mutating func handOut(_ entries: [Entry]) {
         guard let last = entries.last else { return }
-        unapplied.add(last.index, byteCount: entries.reduce(0) { $0 + $1.payload.count })
+        unapplied.add(last.index, byteCount: settings.byteCount(of: entries))
         log.handToApply(upTo: last.index)
         ready.apply += entries
     }
@@ -171,26 +182,37 @@ extension RaftCore {
         unapplied.remove(upTo: index)
         for change in log.changes where change.index > before && change.index <= index { apply(change) }
         leaveJointIfDue()
-        log.trimCache(byteCountMax: settings.cacheByteCountMax)
     }
 
     // MARK: Older entries
 
-    /// Entries from the log, as asked for; none if the log does not have them any more.
+    /// Entries from the log, as asked for; none if the log does not have them any more, or not now. It is asked again at the next tick.
     package mutating func fetched(_ fetch: LogFetch, _ entries: [Entry]) {
         switch fetch.purpose {
         case .apply:
-            isApplyFetching = false
+            guard applyFetch == .underWay else { return }
+            applyFetch = entries.isEmpty ? .fruitless : .idle
             // A snapshot may have taken their place meanwhile.
-            if fetch.first == log.handedToApply.next, entries.first?.index == fetch.first { handOut(entries) }
+            if fetch.first == log.handedToApply.next, entries.first?.index == fetch.first {
+                handOut(settings.prefix(of: entries, byteCountMax: applyByteCountMax))
+            }
         case .peer(let node):
             guard let position = peerPosition(node) else { return }
-            peers[position].awaitsFetch = false
-            guard role == .leader else { return }
+            guard role == .leader, peers[position].fetch == .underWay else { return }
+            peers[position].fetch = entries.isEmpty ? .fruitless : .idle
+            let entries = settings.prefix(of: entries, byteCountMax: settings.messageByteCountMax)
             // The log may have been replaced since it was asked; if the last entry is still this log's, all before it are.
             let isWanted = entries.first?.index == peers[position].next
             let isOfThisLog = entries.last.map { log.term(at: $0.index) == $0.term } ?? false
             if isWanted, isOfThisLog, !peers[position].isPaused { sendEntries(entries, to: position) }
+            sendAppends(to: position)
+        }
+    }
+
+    mutating func retryFruitlessFetches() {
+        if applyFetch == .fruitless { applyFetch = .idle }
+        for position in peers.indices where peers[position].fetch == .fruitless {
+            peers[position].fetch = .idle
             sendAppends(to: position)
         }
     }

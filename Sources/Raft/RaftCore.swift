@@ -59,7 +59,7 @@ package struct RaftCore: Sendable {
     /// Messages that wait until what is in memory now is durable.
     var responses: [Message] = []
     var unapplied = UnappliedBytes()
-    var isApplyFetching = false
+    var applyFetch = FetchState.idle
 
     var ready = Ready()
     private var shownStanding: Standing
@@ -80,13 +80,13 @@ package struct RaftCore: Sendable {
         self.snapshot = snapshot
         term = stored.term
         vote = stored.vote
-        log = ReplicaLog(stored)
+        log = ReplicaLog(stored, entryOverheadByteCount: settings.entryOverheadByteCount)
         reads = ReadQueue(start: settings.mutations.contains(.reusesReadPositions) ? 0 : start)
         random = RaftRandom(seed: seed)
         configuration = stored.baseConfiguration
         handedHardState = HardState(term: stored.term, vote: stored.vote, commit: stored.commit)
         shownStanding = Standing(role: .follower, term: stored.term, leader: nil)
-        for change in log.changes where change.index <= log.applied {
+        for change in log.changes where change.index > stored.configurationIndex && change.index <= log.applied {
             if let next = next(configuration, after: change) { configuration = next }
         }
         rebuildPeers()
@@ -110,12 +110,22 @@ package struct RaftCore: Sendable {
 
     package func progress(of node: NodeID) -> Progress? { peerPosition(node).map { peers[$0] } }
 
-    /// Bytes of payload that the core has in memory and that are not committed.
+    /// Bytes of entries that this leader has appended and not seen committed.
     package var uncommittedBytes: Int { uncommittedByteCount }
 
-    /// It may be elected.
+    /// Bytes of the newest entries that are in memory, and the first of them.
+    package var cachedBytes: Int { log.cache.byteCount }
+    package var firstCachedIndex: LogIndex { log.cache.firstIndex }
+
+    /// Rounds of reads that no quorum has confirmed yet.
+    package var openReadRounds: Int { reads.batches.count }
+
+    /// It may be elected: it is a voter, or would be by a change in its log. (A learner whose promotion is not applied may have the only log
+    /// that the others could follow; it must win without itself in the configuration that is in force.)
     var isPromotable: Bool {
-        configuration.hasVoter(id) && !isRemoved && !isStorageStalled && !writes.isInstalling
+        guard !isRemoved, !isStorageStalled, !writes.isInstalling else { return false }
+        return configuration.hasVoter(id)
+            || electorates.contains { $0.incoming.voters.contains(id) || $0.outgoing.voters.contains(id) }
     }
 
     // MARK: Peers
@@ -172,6 +182,7 @@ package struct RaftCore: Sendable {
         flushProposals()
         handOutWrites()
         handOutEntriesToApply()
+        log.trimCache(byteCountMax: settings.cacheByteCountMax)
         if standing != shownStanding {
             shownStanding = standing
             ready.standing = standing

@@ -37,7 +37,7 @@ package struct RaftMutations: OptionSet, Hashable, Sendable {
     package static let installsStaleSnapshots = RaftMutations(rawValue: 1 << 14)
     /// The commit index of a heartbeat is believed beyond what is known to agree.
     package static let commitsUnverified = RaftMutations(rawValue: 1 << 15)
-    /// A candidate counts by the configuration that it has applied, whatever changes its log holds.
+    /// A node campaigns, and counts, by the configuration that it has applied, whatever changes its log holds.
     package static let ignoresUnappliedChanges = RaftMutations(rawValue: 1 << 16)
     /// Entries behind a change are committed by the configuration before it.
     package static let commitsBeyondChanges = RaftMutations(rawValue: 1 << 17)
@@ -45,6 +45,29 @@ package struct RaftMutations: OptionSet, Hashable, Sendable {
     package static let reusesReadPositions = RaftMutations(rawValue: 1 << 18)
     /// A candidate leads on the votes of others although its own is not durable.
     package static let leadsBeforeOwnVote = RaftMutations(rawValue: 1 << 19)
+
+    /// A node grants its vote although it hears from a leader.
+    package static let helpsDisturbers = RaftMutations(rawValue: 1 << 20)
+    /// A learner by its own log does not vote.
+    package static let refusesAsLearner = RaftMutations(rawValue: 1 << 21)
+    /// Campaigns are not rehearsed.
+    package static let campaignsUnrehearsed = RaftMutations(rawValue: 1 << 22)
+    /// Acknowledgements of an earlier term count.
+    package static let countsEarlierTerms = RaftMutations(rawValue: 1 << 23)
+    /// A follower that does not answer is sent more and more.
+    package static let ignoresWindow = RaftMutations(rawValue: 1 << 24)
+    /// A leader whose disk stands still leads on.
+    package static let leadsOnStalledDisk = RaftMutations(rawValue: 1 << 25)
+    /// A change is made although too few of the new voters are heard from.
+    package static let addsDeadVoters = RaftMutations(rawValue: 1 << 26)
+    /// Nobody tells a node that it was removed.
+    package static let forgetsRemovedNodes = RaftMutations(rawValue: 1 << 27)
+    /// A change that was cut from the log comes into force all the same.
+    package static let keepsTruncatedChanges = RaftMutations(rawValue: 1 << 28)
+    /// The report of a write stands for the oldest one, whichever it is of.
+    package static let countsReports = RaftMutations(rawValue: 1 << 29)
+    /// What follows the last entry that the log has forgotten is not sent from the log.
+    package static let ignoresBase = RaftMutations(rawValue: 1 << 30)
 
     package static let all: [(name: String, mutation: RaftMutations)] = [
         ("responds-before-durable", .respondsBeforeDurable), ("counts-own-before-durable", .countsOwnBeforeDurable),
@@ -57,6 +80,11 @@ package struct RaftMutations: OptionSet, Hashable, Sendable {
         ("installs-stale-snapshots", .installsStaleSnapshots), ("commits-unverified", .commitsUnverified),
         ("ignores-unapplied-changes", .ignoresUnappliedChanges), ("commits-beyond-changes", .commitsBeyondChanges),
         ("reuses-read-positions", .reusesReadPositions),
-        ("leads-before-own-vote", .leadsBeforeOwnVote),
+        ("leads-before-own-vote", .leadsBeforeOwnVote), ("helps-disturbers", .helpsDisturbers),
+        ("refuses-as-learner", .refusesAsLearner), ("campaigns-unrehearsed", .campaignsUnrehearsed),
+        ("counts-earlier-terms", .countsEarlierTerms), ("ignores-window", .ignoresWindow),
+        ("leads-on-stalled-disk", .leadsOnStalledDisk), ("adds-dead-voters", .addsDeadVoters),
+        ("forgets-removed-nodes", .forgetsRemovedNodes), ("keeps-truncated-changes", .keepsTruncatedChanges),
+        ("counts-reports", .countsReports), ("ignores-base", .ignoresBase),
     ]
 }

@@ -14,22 +14,27 @@ package struct RaftSettings: Sendable {
     package var fastRetryTicks = 5...15
     /// Among equals the higher one is elected.
     package var priority = 0
-    /// Bytes of payload in one append message; a single larger entry goes alone.
+    /// What an entry counts for besides its payload wherever bytes of entries are limited: about what it takes in memory. Without that,
+    /// small entries would pass every limit.
+    package var entryOverheadByteCount = 64
+    /// Bytes of entries in one append message; a single larger entry goes alone.
     package var messageByteCountMax = 1 << 20
     /// Append messages on their way to one peer, and the bytes in them.
     package var inflightCountMax = 256
     package var inflightByteCountMax = 16 << 20
     /// Entries proposed between two calls of `takeReady` leave together; otherwise each at once, in a message of its own.
     package var batchesProposals = true
-    /// Bytes of payload that a leader has appended and not seen committed; a single proposal may exceed it.
+    /// Bytes of entries that a leader has appended and not seen committed; a single proposal may exceed it.
     package var uncommittedByteCountMax = 64 << 20
-    /// Bytes of one proposal.
+    /// Bytes of payload in one proposal.
     package var proposalByteCountMax = 8 << 20
-    /// Bytes of payload handed to the applier at a time, and handed over without having been applied.
+    /// Bytes of entries handed to the applier at a time, and handed over without having been applied; a single larger entry goes alone.
     package var applyByteCountMax = 4 << 20
     package var unappliedByteCountMax = 16 << 20
-    /// Bytes of payload kept of the newest entries, besides those that are not durable yet.
+    /// Bytes kept of the newest entries, besides those that are not durable or not committed yet.
     package var cacheByteCountMax = 16 << 20
+    /// Rounds of reads that a leader has under way; further reads wait and share the next one.
+    package var readRoundCountMax = 64
     /// A leader that a change removes leaves at once; otherwise it leads on until it is stopped.
     package var stepsDownOnRemoval = true
     /// A leader that a change is about to remove takes no more proposals, and when it leaves, asks a voter to campaign.
@@ -43,4 +48,18 @@ package struct RaftSettings: Sendable {
     package var mutations: RaftMutations = []
 
     package init() {}
+
+    package func byteCount(of entry: Entry) -> Int { entry.payload.count + entryOverheadByteCount }
+
+    package func byteCount(of entries: some Sequence<Entry>) -> Int { entries.reduce(0) { $0 + byteCount(of: $1) } }
+
+    /// As many as fit, at least one if there is one.
+    func prefix(of entries: [Entry], byteCountMax: Int) -> [Entry] {
+        var total = 0
+        let end = entries.indices.first { position in
+            total += byteCount(of: entries[position])
+            return position > 0 && total > byteCountMax
+        }
+        return end.map { Array(entries[..<$0]) } ?? entries
+    }
 }

@@ -24,7 +24,7 @@ struct ReplicaLog: Sendable {
     private(set) var cache: EntryCache
 
     /// - Precondition: the parts belong to one log.
-    init(_ stored: StoredLog) {
+    init(_ stored: StoredLog, entryOverheadByteCount: Int) {
         baseIndex = stored.baseIndex
         baseTerm = stored.baseTerm
         termRuns = stored.termRuns
@@ -34,8 +34,11 @@ struct ReplicaLog: Sendable {
         applied = stored.applied
         handedToApply = stored.applied
         firstUnwritten = stored.lastIndex.next
-        cache = EntryCache(stored.newestEntries, endingAt: stored.lastIndex)
-        precondition(baseIndex <= applied && applied <= commit && commit <= lastIndex, "the stored positions are out of order")
+        cache = EntryCache(
+            stored.newestEntries, endingAt: stored.lastIndex, entryOverheadByteCount: entryOverheadByteCount)
+        precondition(
+            max(baseIndex, stored.configurationIndex) <= applied && applied <= commit && commit <= lastIndex,
+            "the stored positions are out of order")
     }
 
     var lastIndex: LogIndex { cache.lastIndex }
@@ -90,10 +93,12 @@ struct ReplicaLog: Sendable {
     }
 
     /// Takes away the entries from `index` on.
-    mutating func truncate(from index: LogIndex) {
+    ///
+    /// - Parameter keepsChanges: a bug, `RaftMutations.keepsTruncatedChanges`.
+    mutating func truncate(from index: LogIndex, keepsChanges: Bool = false) {
         precondition(index > commit, "a committed entry would be taken away")
         while let run = termRuns.last, run.firstIndex >= index { termRuns.removeLast() }
-        while let change = changes.last, change.index >= index { changes.removeLast() }
+        while !keepsChanges, let change = changes.last, change.index >= index { changes.removeLast() }
         cache.truncate(from: index)
         firstUnwritten = min(firstUnwritten, index)
         durable = min(durable, index.previous)
@@ -104,7 +109,7 @@ struct ReplicaLog: Sendable {
         baseTerm = mark.term
         termRuns = []
         changes = []
-        cache = EntryCache([], endingAt: mark.index)
+        cache = EntryCache([], endingAt: mark.index, entryOverheadByteCount: cache.entryOverheadByteCount)
         commit = mark.index
         durable = mark.index
         firstUnwritten = mark.index.next
@@ -153,9 +158,10 @@ struct ReplicaLog: Sendable {
         handedToApply = index
     }
 
-    /// Bounds the cache; what the writer or the applier still needs stays.
+    /// Bounds the cache. What is not durable stays, and what is not committed, of which there is little; an applier that lags behind
+    /// the cache has the rest read from the log.
     mutating func trimCache(byteCountMax: Int) {
-        cache.trim(byteCountMax: byteCountMax, keepingFrom: min(firstUnwritten, min(durable, handedToApply).next))
+        cache.trim(byteCountMax: byteCountMax, keepingFrom: min(firstUnwritten, min(durable, commit).next))
     }
 
     /// The oldest change of members behind `floor`.
@@ -169,15 +175,20 @@ struct EntryCache: Sendable {
     /// Those before `start` are forgotten; they go when they are many.
     private var storage: [Entry] = []
     private var start = 0
-    private var byteCount = 0
+    private(set) var byteCount = 0
     private(set) var lastIndex: LogIndex
+    /// What an entry counts for besides its payload.
+    let entryOverheadByteCount: Int
 
-    init(_ entries: [Entry], endingAt last: LogIndex) {
+    init(_ entries: [Entry], endingAt last: LogIndex, entryOverheadByteCount: Int) {
         precondition(entries.isEmpty || entries[entries.count - 1].index == last, "the newest entries end elsewhere")
         storage = entries
         lastIndex = last
-        byteCount = entries.reduce(0) { $0 + $1.payload.count }
+        self.entryOverheadByteCount = entryOverheadByteCount
+        byteCount = entries.reduce(0) { $0 + cost($1) }
     }
+
+    private func cost(_ entry: Entry) -> Int { entry.payload.count + entryOverheadByteCount }
 
     /// `lastIndex` + 1 if nothing is kept.
     var firstIndex: LogIndex { lastIndex + (1 - (storage.count - start)) }
@@ -187,12 +198,12 @@ struct EntryCache: Sendable {
     mutating func append(_ entry: Entry) {
         storage.append(entry)
         lastIndex = entry.index
-        byteCount += entry.payload.count
+        byteCount += cost(entry)
     }
 
     mutating func truncate(from index: LogIndex) {
         while start < storage.count, let last = storage.last, last.index >= index {
-            byteCount -= last.payload.count
+            byteCount -= cost(last)
             storage.removeLast()
         }
         lastIndex = min(lastIndex, index.previous)
@@ -210,7 +221,7 @@ struct EntryCache: Sendable {
     }
 
     private mutating func dropFirst() {
-        byteCount -= storage[start].payload.count
+        byteCount -= cost(storage[start])
         // Its memory goes at once, its place later.
         storage[start].payload = []
         start += 1
@@ -234,9 +245,9 @@ struct EntryCache: Sendable {
         let low = start + (first - firstIndex)
         let end = low + (last - first) + 1
         var high = low + 1
-        var total = storage[low].payload.count
+        var total = cost(storage[low])
         while high < end {
-            total += storage[high].payload.count
+            total += cost(storage[high])
             if total > byteCountMax { break }
             high += 1
         }
@@ -249,8 +260,10 @@ package struct StoredLog: Sendable {
     /// The entry before the first that the log holds; (0, 0) if none was forgotten.
     package var baseIndex = LogIndex.zero
     package var baseTerm = Term.zero
-    /// The configuration at the base.
+    /// The configuration at the base, or at `configurationIndex` if that lies behind it.
     package var baseConfiguration = Configuration()
+    /// The changes up to there are in `baseConfiguration`, which the log's older entries do not say; not beyond what is applied.
+    package var configurationIndex = LogIndex.zero
     package var lastIndex = LogIndex.zero
     /// Where each term of the held entries begins.
     package var termRuns: [TermRun] = []

@@ -24,6 +24,8 @@ package struct StorageMutations: OptionSet, Sendable, Hashable {
     package static let releasesBeforeMark = StorageMutations(rawValue: 1 << 8)
     /// A write that fails is forgotten, and the next one goes on behind it.
     package static let ignoresWriteError = StorageMutations(rawValue: 1 << 9)
+    /// Checksums do not know the place in the segment: what a write has put elsewhere validates.
+    package static let forgetsPlace = StorageMutations(rawValue: 1 << 10)
 
     /// Each one, with the name that a command line uses.
     package static let all: [(name: String, mutation: StorageMutations)] = [
@@ -37,5 +39,6 @@ package struct StorageMutations: OptionSet, Sendable, Hashable {
         ("renames-without-directory-sync", .renamesWithoutDirectorySync),
         ("releases-before-mark", .releasesBeforeMark),
         ("ignores-write-error", .ignoresWriteError),
+        ("forgets-place", .forgetsPlace),
     ]
 }

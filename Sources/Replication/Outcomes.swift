@@ -1,16 +1,6 @@
 package import Metadata
 package import Raft
 
-/// When a write is answered.
-package enum WriteLevel: UInt8, Hashable, Sendable, CaseIterable {
-    /// Durable on a majority and applied here.
-    case majority = 0
-    /// The same, and durable on every voter.
-    case all = 1
-    /// Durable on the leader, which may lose it. Only for operations whose answer does not depend on the state.
-    case eventual = 2
-}
-
 /// The caller's name for a proposal, read or command, given back with its outcome. Never two of a kind under way with the same one.
 package struct RequestToken: Hashable, Comparable, Sendable {
     package var rawValue: UInt64

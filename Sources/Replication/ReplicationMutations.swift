@@ -34,6 +34,10 @@ package struct ReplicationMutations: OptionSet, Hashable, Sendable {
     package static let answersBeforeAll = ReplicationMutations(rawValue: 1 << 13)
     /// An ended session may be opened again.
     package static let reopensSessions = ReplicationMutations(rawValue: 1 << 14)
+    /// The log is cut behind a newer snapshot while an older one is on its way.
+    package static let cutsLogWhileSending = ReplicationMutations(rawValue: 1 << 15)
+    /// Every follower that needs a snapshot is sent one at once.
+    package static let sendsToAll = ReplicationMutations(rawValue: 1 << 16)
 
     package static let all: [(name: String, mutation: ReplicationMutations)] = [
         ("applies-retries-twice", .appliesRetriesTwice), ("reads-before-apply", .readsBeforeApply),
@@ -43,6 +47,7 @@ package struct ReplicationMutations: OptionSet, Hashable, Sendable {
         ("answers-before-commit", .answersBeforeCommit), ("mixes-chunks", .mixesChunks),
         ("promotes-early", .promotesEarly), ("ignores-incarnations", .ignoresIncarnations),
         ("founds-without-agreement", .foundsWithoutAgreement), ("answers-before-all", .answersBeforeAll),
-        ("reopens-sessions", .reopensSessions),
+        ("reopens-sessions", .reopensSessions), ("cuts-log-while-sending", .cutsLogWhileSending),
+        ("sends-to-all", .sendsToAll),
     ]
 }

@@ -86,3 +86,13 @@ package struct Member: Hashable, Sendable {
 
     package var node: NodeID { identity.node }
 }
+
+/// When a write is answered.
+package enum WriteLevel: UInt8, Hashable, Sendable, CaseIterable {
+    /// Durable on a majority and applied here.
+    case majority = 0
+    /// The same, and durable on every voter.
+    case all = 1
+    /// Durable on the leader, which may lose it. Only for operations whose answer does not depend on the state.
+    case eventual = 2
+}

@@ -32,11 +32,15 @@ package struct S3Request: Sendable {
     /// The request came over TLS.
     package var isSecure: Bool
     package var eventLoop: any EventLoop
+    /// What reads of this request ask of the state.
+    package var read: ReadOptions
+    /// When its write is answered.
+    package var write: WriteConsistency
 
     package init(
         operation: S3Operation, method: HTTPMethod, bucket: String, key: [UInt8], query: S3Query, headers: HTTPHeaders,
         identity: S3Identity, body: S3RequestBody, requestID: String, nowMilliseconds: UInt64, isSecure: Bool = false,
-        eventLoop: any EventLoop
+        eventLoop: any EventLoop, read: ReadOptions = .linearizable, write: WriteConsistency = .strong
     ) {
         self.operation = operation
         self.method = method
@@ -50,6 +54,8 @@ package struct S3Request: Sendable {
         self.nowMilliseconds = nowMilliseconds
         self.isSecure = isSecure
         self.eventLoop = eventLoop
+        self.read = read
+        self.write = write
     }
 }
 

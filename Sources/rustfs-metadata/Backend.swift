@@ -41,9 +41,10 @@ struct Backend<Engine: ServedEngine>: Sendable {
                 accessKey: account.accessKey, secretKey: account.secretKey,
                 owner: Owner(canonicalID: account.canonicalID, displayName: account.displayName))
         }
+        var service = S3ServiceConfiguration(region: configuration.s3.region, credentials: S3CredentialStore(credentials))
+        if let replication = configuration.metadata.replication { service.readConsistency = ReadConsistency(replication) }
         s3Handler = S3Service(
-            engine: engine,
-            configuration: S3ServiceConfiguration(region: configuration.s3.region, credentials: S3CredentialStore(credentials)),
+            engine: engine, configuration: service,
             hashing: S3HashingPool(threads: hashingThreads), logger: logger)
         metrics.registerEngine(engine, owners: Set(accounts.map(\.canonicalID)).sorted())
     }
@@ -51,6 +52,19 @@ struct Backend<Engine: ServedEngine>: Sendable {
     func close() async {
         await engine.close()
         try? await hashingThreads.shutdownGracefully()
+    }
+}
+
+extension ReadConsistency {
+    /// Of reads that name none.
+    fileprivate init(_ replication: ServerConfiguration.Replication) {
+        self =
+            switch replication.readConsistency {
+            case .linearizable: .linearizable
+            case .boundedStaleness:
+                .boundedStaleness(maxStalenessMilliseconds: UInt64(replication.stalenessMillisecondsMax))
+            case .eventual: .eventual
+            }
     }
 }
 

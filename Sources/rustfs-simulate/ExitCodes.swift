@@ -5,6 +5,8 @@ import Foundation
 extension ExitCode {
     /// Something differs from what it should be.
     static let differs = ExitCode(1)
+    /// A search has given up.
+    static let undecided = ExitCode(2)
     /// A mistake in a script, like one on the command line: EX_USAGE.
     static let mistake = ExitCode(64)
     /// A file cannot be read: EX_NOINPUT.

@@ -20,7 +20,7 @@ struct RustFSSimulate: ParsableCommand {
             Exit codes: 0 all is well, 1 an invariant did not hold or a mutant was not found, 64 a mistake on the command line or in \
             the file, 66 no such file.
             """,
-        subcommands: [TranscriptRun.self, QuorumRun.self, ConfigurationChangeRun.self]
+        subcommands: [TranscriptRun.self, QuorumRun.self, ConfigurationChangeRun.self, LinearizeRun.self]
     )
 
     @OptionGroup var options: SimulationOptions

@@ -85,6 +85,40 @@ import Testing
         #expect(try file.bytes(at: 0, count: 9) == [1])
     }
 
+    @Test("A second name is the same file, and its bytes go with the last one", arguments: TestedFileSystem.Kind.allCases)
+    func link(_ kind: TestedFileSystem.Kind) throws {
+        let tested = try TestedFileSystem(kind)
+        let (first, second) = (tested.path("a"), tested.path("b"))
+        try tested.fileSystem.open(first, .createNew).write([1, 2])
+        try tested.fileSystem.link(first, to: second)
+        try tested.fileSystem.open(second, .update).write([3])
+        #expect(try tested.fileSystem.open(first, .read).bytes(at: 0, count: 9) == [3, 2])
+        #expect(tested.code { fs throws(FileSystemError) in try fs.link(first, to: second) } == .exists)
+        #expect(tested.code { fs throws(FileSystemError) in try fs.link(tested.path("x"), to: tested.path("y")) } == .notFound)
+        try tested.fileSystem.unlink(first)
+        #expect(try tested.fileSystem.open(second, .read).bytes(at: 0, count: 9) == [3, 2])
+    }
+
+    @Test("Only an empty directory is removed; all of it with what is in it", arguments: TestedFileSystem.Kind.allCases)
+    func removal(_ kind: TestedFileSystem.Kind) throws {
+        let tested = try TestedFileSystem(kind)
+        let path = tested.path("d")
+        try tested.fileSystem.makeDirectories(path + "/e/f")
+        for name in ["/1", "/e/2", "/e/f/3"] { try tested.fileSystem.open(path + name, .createNew).write([1]) }
+        #expect(tested.code { fs throws(FileSystemError) in try fs.removeDirectory(path) } == .exists)
+        #expect(tested.code { fs throws(FileSystemError) in try fs.removeDirectory(path + "/1") } == .notDirectory)
+        #expect(tested.code { fs throws(FileSystemError) in try fs.removeDirectory(path + "/x") } == .notFound)
+        try tested.fileSystem.removeAll(path + "/e/2")
+        #expect(try tested.fileSystem.list(path + "/e") == ["f"])
+        try tested.fileSystem.removeAll(path + "/1/x")
+        try tested.fileSystem.removeAll(path)
+        try tested.fileSystem.removeAll(path)
+        #expect(try tested.fileSystem.list(tested.root) == [])
+        try tested.fileSystem.makeDirectory(path)
+        try tested.fileSystem.removeDirectory(path)
+        #expect(try tested.fileSystem.list(tested.root) == [])
+    }
+
     @Test("Directories are made once, listed without dots, and told from files", arguments: TestedFileSystem.Kind.allCases)
     func directories(_ kind: TestedFileSystem.Kind) throws {
         let tested = try TestedFileSystem(kind)

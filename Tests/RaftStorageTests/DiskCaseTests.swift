@@ -9,17 +9,20 @@ import Testing
     func reorderedRecords(seed: Int) throws {
         // A term was written before the entries of that term, but the disk kept only the entries: after the restart the node knew an
         // entry of a term that it had never seen, and voted in that term again.
-        let fixture = LogFixture(hasDirectFiles: false)
-        let log = try fixture.open().log
-        try log.commit(LogBatch(hardState: state(1, vote: 1), entries: [entry(1)]))
-        try log.append(LogBatch(hardState: state(2, vote: 3)))
-        try log.write()
-        try log.append(LogBatch(entries: [entry(2, term: 2, [UInt8](repeating: 2, count: 2_000))]))
-        try log.write()
-        fixture.disk.crash(keeping: .some(seed: UInt64(seed)))
-        let recovered = try fixture.open().recovered
-        #expect(recovered.lastTerm <= recovered.hardState.term)
-        if recovered.lastIndex == LogIndex(2) { #expect(recovered.hardState == state(2, vote: 3)) }
+        for isSynchronized in [false, true] {
+            let fixture = LogFixture(hasDirectFiles: false)
+            let log = try fixture.open().log
+            try log.commit(LogBatch(hardState: state(1, vote: 1), entries: [entry(1)]))
+            try log.append(LogBatch(hardState: state(2, vote: 3)))
+            try log.write()
+            if isSynchronized { try log.synchronize() }
+            try log.append(LogBatch(entries: [entry(2, term: 2, [UInt8](repeating: 2, count: 2_000))]))
+            try log.write()
+            fixture.disk.crash(keeping: .some(seed: UInt64(seed)))
+            let recovered = try fixture.open().recovered
+            #expect(recovered.lastTerm <= recovered.hardState.term)
+            if isSynchronized || recovered.lastIndex == LogIndex(2) { #expect(recovered.hardState == state(2, vote: 3)) }
+        }
     }
 
     @Test("Acknowledgement before fsync: nothing is durable before synchronize returns", arguments: [false, true])
@@ -207,6 +210,40 @@ import Testing
         #expect(try fixture.disk.list(LogFixture.directory).count < 6)
         fixture.disk.crash()
         #expect(try fixture.open().recovered.lastIndex == LogIndex(40))
+    }
+
+    @Test("A damaged committed entry, and then an election: the node that lost it elects nobody who never had it")
+    func damagedCommittedEntry() throws {
+        // Node 3 cut its log at the damage and voted for one that lacked the entry, which two of three had committed.
+        let fixture = LogFixture()
+        let log = try fixture.open().log
+        try log.commit(LogBatch(snapshot: .installation(mark(1)), hardState: state(1, vote: 1, commit: 1)))
+        let place = log.durableEnd
+        try log.commit(LogBatch(entries: [entry(2, [7])]))
+        try log.commit(LogBatch(hardState: state(1, vote: 1, commit: 2)))
+        fixture.disk.crash()
+        for isDamaged in [false, true] {
+            if isDamaged { try fixture.disk.flipBit(0, ofByte: Int(place.offset) + 80, in: fixture.path(1)) }
+            var isGranted = false
+            if isDamaged, let refusal = try fixture.refusal() {
+                #expect(refusal.finding == .damage && refusal.offset == place.offset)
+            } else {
+                isGranted = try grantsVote(try fixture.open().recovered, lastIndex: 1)
+            }
+            #expect(!isGranted)
+        }
+    }
+
+    /// Whether a node with that log votes for one whose log ends there.
+    private func grantsVote(_ recovered: RecoveredLog, lastIndex: UInt64) throws -> Bool {
+        var core = try RaftCore(
+            id: NodeID(LogFixture.identity.nodeID), settings: RaftSettings(), stored: recovered.stored(applied: LogIndex(1)),
+            snapshot: mark(1), start: 2, seed: 1)
+        let request = VoteRequest(lastIndex: LogIndex(lastIndex), lastTerm: Term(1))
+        try core.step(Message(from: NodeID(2), to: core.id, term: Term(2), .vote(request)))
+        let token = try #require(core.takeReady()?.append).token
+        core.written(upTo: token)
+        return core.takeReady()?.messages.contains { $0.body == .voteResponse(VoteResponse(isGranted: true)) } == true
     }
 
     @Test("A misdirected write that a checksum alone misses: the block it hit and the one it missed are both seen")

@@ -3,6 +3,11 @@ import Raft
 import RaftStorage
 import Testing
 
+/// The bug that is put back into the log of a `LogFixture`: see DiskCaseMutantTests.
+enum PutBack {
+    @TaskLocal static var bug: StorageMutations = []
+}
+
 /// A log on a disk that fails on command.
 struct LogFixture {
     static let directory = "/data/raft/log"
@@ -18,6 +23,7 @@ struct LogFixture {
         settings.reserveCountMin = 1
         settings.reserveCountMax = 2
         settings.retainedByteCountMin = 0
+        settings.mutations = PutBack.bug
     }
 
     func open(

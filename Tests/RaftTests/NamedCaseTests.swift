@@ -199,6 +199,26 @@ struct NamedCaseTests {
         #expect(lab[2].lastIndex == last && lab[2].commit == last)
     }
 
+    @Test("A heartbeat commits nothing that is not known to agree: another history may lie there")
+    func heartbeatOfAnotherHistory() throws {
+        var lab = try Lab(voters: 3)
+        try lab.elect(1)
+        let agreed = lab[1].commit
+        // Nobody gets this one, and 2 commits others in its place.
+        try lab.act(1) { _ = try $0.propose([1]) }
+        lab.write(1)
+        lab.messages = []
+        try lab.elect(2, among: [2, 3])
+        try lab.act(2) { _ = try $0.propose([2]) }
+        try lab.settle(among: [2, 3])
+        #expect(lab[2].commit > agreed)
+        for _ in 0..<lab.settings.heartbeatTicks { lab.act(2) { $0.tick() } }
+        try lab.deliver { if case .heartbeat = $0.body { true } else { false } }
+        #expect(lab[1].leader == NodeID(2) && lab[1].commit == agreed)
+        try lab.settle()
+        #expect(lab[1].commit == lab[2].commit && lab.applied(1).map(\.payload) == lab.applied(2).map(\.payload))
+    }
+
     // MARK: Reads
 
     @Test("No read is answered before the first commit of the term")
@@ -289,34 +309,49 @@ struct NamedCaseTests {
         #expect(dead == .losesQuorum(active: 1, needed: 2))
     }
 
-    @Test("A node does not campaign by a configuration that the changes in its log replace")
+    /// docs/decisions/0003-membership-when-applied.md
+    @Test("A node is not elected by a configuration that the changes in its log replace")
     func replacedConfiguration() throws {
-        // The leader 3 removes 1 and then 2. Node 2 has both changes and does not know that they are committed.
+        // The leader 3 has removed 1, and then 2, and is alone now. Node 2 has both changes, but a restart has taken from it that they
+        // are committed, so that by what it has applied node 1 and itself are a majority.
         var lab = try Lab(voters: 3)
-        try lab.elect(3)
-        for node in [1, 2] as [Int] {
-            try lab.act(3) {
-                _ = try $0.proposeChange(ConfigurationChange([MembershipStep(.remove, NodeID(UInt64(node)))]), isForced: true)
-            }
-            for _ in 0..<4 {
-                lab.write(3)
-                lab.write(2)
-                // What 2 hears has no news of commits, nor of its removal.
-                try lab.deliver { message in
-                    switch message.body {
-                    case .append(let request) where request.entries.isEmpty: return false
-                    case .removed: return false
-                    default: break
-                    }
-                    return message.to != NodeID(1) && message.from != NodeID(1)
-                }
-            }
+        var stored = Lab.stored(lab[2].configuration)
+        (stored.term, stored.lastIndex) = (Term(2), LogIndex(3))
+        stored.termRuns = [TermRun(firstIndex: LogIndex(2), term: Term(2))]
+        stored.changes = [1, 2].map { node in
+            Entry(
+                index: LogIndex(node + 1), term: Term(2), type: .configurationChange,
+                payload: ConfigurationChange([MembershipStep(.remove, NodeID(node))]).encoded())
         }
-        lab.write(2)
-        #expect(lab[3].configuration.voters == [NodeID(3)] && lab[2].configuration.voters.count > 1)
-        lab.messages = []
+        stored.newestEntries = stored.changes
+        try lab.restart(2, stored, start: 2)
         try lab.elect(2, among: [1, 2])
-        #expect(lab[2].role == .candidate)
+        #expect(lab[2].role == .candidate && lab[1].vote == NodeID(2))
+    }
+
+    @Test("A campaign reads nothing from the log, however much is not applied, and knows of the changes in it")
+    func campaignReadsNothing() throws {
+        let configuration = Configuration(voters: [NodeID(1), NodeID(2), NodeID(3)])
+        let change = Entry(
+            index: LogIndex(50_000), term: Term(1), type: .configurationChange,
+            payload: ConfigurationChange([MembershipStep(.remove, NodeID(3))]).encoded())
+        for isCommitted in [false, true] {
+            var stored = Lab.stored(configuration)
+            stored.lastIndex = LogIndex(100_000)
+            stored.termRuns = [TermRun(firstIndex: Lab.start.next, term: Term(1))]
+            stored.changes = [change]
+            stored.commit = isCommitted ? change.index : Lab.start
+            var settings = RaftSettings()
+            settings.usesPreVote = false
+            settings.mutations = PutBack.bug
+            let mark = SnapshotMark(index: stored.baseIndex, term: stored.baseTerm, configuration: configuration)
+            var core = try RaftCore(id: NodeID(1), settings: settings, stored: stored, snapshot: mark, start: 1, seed: 1)
+            // What is committed is fetched to be applied, campaign or not.
+            _ = core.takeReady()
+            core.campaign()
+            #expect(core.takeReady()?.fetches.isEmpty ?? true)
+            #expect(core.role == (isCommitted ? .follower : .candidate))
+        }
     }
 
     @Test("A leader that was removed hands over, and counts itself no more")
@@ -328,6 +363,29 @@ struct NamedCaseTests {
         try lab.settle()
         #expect(lab[1].role == .follower)
         #expect([lab[2].role, lab[3].role].contains(.leader))
+    }
+
+    @Test("A transition does not end while leadership is handed over; when that fails it does", arguments: [false, true])
+    func joinedWhileTransferring(succeeds: Bool) throws {
+        var lab = try Lab(voters: 4)
+        try lab.elect(1)
+        let change = ConfigurationChange([
+            MembershipStep(.remove, NodeID(3)), MembershipStep(.remove, NodeID(4)),
+        ])
+        let place = try lab.act(1) { try $0.proposeChange(change, isForced: true) }
+        try lab.act(1) { try $0.transferLeadership(to: NodeID(2)) }
+        try lab.settle(among: [1, 3, 4])
+        #expect(lab[1].configuration.isJoint && lab[1].lastIndex == place.index)
+        if succeeds {
+            lab.act(1) { $0.tick() }
+            try lab.settle()
+        } else {
+            for _ in 0..<lab.settings.electionTicks { lab.act(1) { $0.tick() } }
+            #expect(lab[1].lastIndex == place.index.next)
+            try lab.settle()
+        }
+        #expect(lab[succeeds ? 2 : 1].role == .leader)
+        #expect(lab[1].configuration == Configuration(voters: [NodeID(1), NodeID(2)]))
     }
 
     // MARK: Snapshots

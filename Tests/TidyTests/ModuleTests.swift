@@ -20,12 +20,15 @@ struct ModuleTests {
         "S3API": ["Checksum", "HTTPServer", "Metadata", "ObjectDataStore"],
         "AdminAPI": ["HTTPServer", "Telemetry"],
         "RaftStorage": ["Checksum", "FileSystem", "Raft"],
-        "Replication": ["Checksum", "FileSystem", "KeyValueStore", "Metadata", "Raft"],
+        "PeerTransport": ["Checksum"],
+        "Replication": [
+            "Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore", "PeerTransport", "Raft", "RaftStorage",
+        ],
         "SimulationKit": ["Checksum", "FileSystem", "KeyValueStore", "Metadata", "Raft", "RaftStorage", "Replication"],
         "rustfs-simulate": ["SimulationKit"],
         "rustfs-metadata": [
-            "AdminAPI", "Configuration", "FileSystem", "HTTPServer", "KeyValueStore", "Metadata", "ObjectDataStore", "S3API",
-            "Telemetry",
+            "AdminAPI", "Configuration", "FileSystem", "HTTPServer", "KeyValueStore", "Metadata", "ObjectDataStore",
+            "PeerTransport", "Raft", "Replication", "S3API", "Telemetry",
         ],
     ]
 

@@ -13,8 +13,10 @@ enum Repository {
             let enumerator = FileManager.default.enumerator(atPath: base.path)
             var found: [String] = []
             while let path = enumerator?.nextObject() as? String {
-                let first = path.split(separator: "/").first ?? ""
-                if first.hasPrefix(".build") || first == ".git" || first == ".venv" || first == "data" {
+                let parts = path.split(separator: "/")
+                let (first, last) = (parts.first ?? "", parts.last ?? "")
+                // Fuzz is a package of its own, with build products of its own.
+                if last.hasPrefix(".build") || first == ".git" || first == ".venv" || first == "data" {
                     enumerator?.skipDescendants()
                 } else if extensions.contains((path as NSString).pathExtension) {
                     found.append(folder == "." ? path : "\(folder)/\(path)")

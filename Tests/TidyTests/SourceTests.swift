@@ -67,7 +67,7 @@ struct SourceTests {
 
     @Test("No tabs, no trailing blanks, one line feed at the end")
     func whitespace() throws {
-        let scripts = ["script/server", "script/test", "script/fuzz", "script/packages.sh", ".ci/run"]
+        let scripts = ["script/server", "script/test", "script/fuzz", "script/sanitize", "script/packages.sh", ".ci/run"]
         for file in Repository.swift + Repository.markdown + scripts {
             let text = try Repository.text(file)
             #expect(text.hasSuffix("\n") && !text.hasSuffix("\n\n"), "\(file)")

@@ -22,6 +22,43 @@ extension CoordinatedEngine {
         try await write(.putObject(request), body: request.body).put
     }
 
+    package func putObject(
+        _ request: PutObject, consistency: WriteConsistency
+    ) async throws(MetadataError) -> PutObjectResult {
+        guard case .eventual = consistency, request.conditions.isEmpty, case .inline = request.body,
+            try await isUnversioned(request.bucket)
+        else { return try await putObject(request) }
+        switch await writeEventually(.change(.putObject(request))) {
+        case .applied(.change(let result)): return try result.get().put
+        case .applied(.batch): preconditionFailure("one change was answered as a batch")
+        case .accepted:
+            // What will become of it; when is not known yet.
+            return PutObjectResult(
+                versionID: .null, etag: request.etag, size: request.body.byteCount, lastModifiedMilliseconds: 0,
+                checksum: request.checksum, bucketVersioning: .unversioned)
+        case .notApplied(let error): throw error
+        }
+    }
+
+    package func deleteObject(
+        _ request: DeleteObject, consistency: WriteConsistency
+    ) async throws(MetadataError) -> DeleteObjectResult {
+        guard case .eventual = consistency, request.conditions.isEmpty, request.versionID == nil,
+            try await isUnversioned(request.bucket)
+        else { return try await deleteObject(request) }
+        switch await writeEventually(.change(.deleteObject(request))) {
+        case .applied(.change(let result)): return try result.get().deleted
+        case .applied(.batch): preconditionFailure("one change was answered as a batch")
+        case .accepted: return DeleteObjectResult(versionID: nil, isDeleteMarker: false)
+        case .notApplied(let error): throw error
+        }
+    }
+
+    /// Then the answer to an unconditional put or delete does not depend on the state.
+    private func isUnversioned(_ bucket: BucketReference) async throws(MetadataError) -> Bool {
+        try await getBucket(bucket, read: .eventual).versioning == .unversioned
+    }
+
     package func updateObjectMetadata(_ request: UpdateObjectMetadata) async throws(MetadataError) -> PutObjectResult {
         try await write(.updateMetadata(request)).put
     }

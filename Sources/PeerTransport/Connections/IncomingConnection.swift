@@ -103,6 +103,7 @@ final class IncomingConnection: ChannelInboundHandler {
 
     func refuse(_ reason: PeerRefusal, node: UInt64, incarnation: UInt64?) {
         phase = .closed
+        timeout?.cancel()
         send(.refusal(reason), versions: transport.settings.versions, to: node, incarnation)
         context?.close(promise: nil)
     }

@@ -1,7 +1,16 @@
 import Logging
 import NIOCore
 
-/// A connection that this node dialled: says hello, waits for the welcome, then only sends.
+/// Why a dial came to no connection, where nobody else says so.
+enum PeerDialFault: Error {
+    case handshakeTimeout
+    case closedInHandshake
+    /// The peer was started anew after control was connected: control ends too, and begins again.
+    case otherVersionThanControl
+}
+
+/// A connection that this node dials: says hello, waits for the welcome, then only sends. On the lanes that follow control it takes
+/// frames before it is open, because control has found out the version already.
 ///
 /// Frames gather in `outbox` until they are flushed, small ones as copies, so that a burst is one write; a large body goes out as it is,
 /// in the same vectored write.
@@ -12,7 +21,8 @@ final class OutgoingConnection: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     private enum Phase {
-        case handshaking
+        /// Being dialled, or in its handshake.
+        case opening
         case open
         case closed
     }
@@ -32,20 +42,23 @@ final class OutgoingConnection: ChannelInboundHandler {
     /// Whom the handshake is to find; the incarnation nil: whichever answers.
     private let expected: (node: UInt64, incarnation: UInt64?)
     private(set) var peer: PeerIdentity?
-    private(set) var version: UInt16 = 0
+    /// In which to send; nil while that is not known.
+    private(set) var version: UInt16?
 
-    private var phase = Phase.handshaking
+    private var phase = Phase.opening
     private var context: ChannelHandlerContext?
     private var reader = PeerHandshakeReader()
     private var timeout: Scheduled<Void>?
 
+    /// Frames for when it is open.
+    private var early: [(body: ByteBuffer, rest: ByteBuffer?)] = []
     private var outbox = ByteBuffer()
     private var outboxLoad = Load()
     /// What `outbox` holds has been handed to the channel: it is to be emptied before more is put in.
     private var isOutboxWritten = false
     /// Written and not gone, in order.
     private var loads = CircularBuffer<Load>()
-    /// All that has not gone, with what is in the outbox.
+    /// All that has not gone, wherever it is.
     private var queued = Load()
     private var isMarked = false
 
@@ -53,23 +66,27 @@ final class OutgoingConnection: ChannelInboundHandler {
     private var writtenByteCount = 0
     private var progress: (byteCount: Int, at: NIODeadline) = (0, .distantPast)
 
-    init(route: PeerRoute, incarnation: UInt64?, transport: PeerTransport) {
+    /// - Parameter version: that of control; for control itself nil.
+    init(route: PeerRoute, incarnation: UInt64?, version: UInt16?, transport: PeerTransport) {
         self.route = route
+        self.version = version
         self.transport = transport
         expected = (route.node, incarnation)
     }
 
     var isOpen: Bool { phase == .open }
+    var isClosed: Bool { phase == .closed }
 
     // MARK: The channel
 
+    /// The channel is connected.
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         progress.at = .now()
-        timeout = transport.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(transport.settings.handshakeMilliseconds))
-        {
-            [self] in
-            transport.failed(self, "the handshake takes too long")
+        let time = TimeAmount.milliseconds(transport.settings.handshakeMilliseconds)
+        timeout = context.eventLoop.assumeIsolated().scheduleTask(in: time) { [self] in
+            transport.counts.handshakeTimeouts += 1
+            transport.failed(self, PeerDialFault.handshakeTimeout)
         }
         let hello = PeerHandshake(
             .hello(route.lane), versions: transport.settings.versions, sender: transport.identity, receiverNode: expected.node,
@@ -86,7 +103,7 @@ final class OutgoingConnection: ChannelInboundHandler {
         guard phase != .closed else { return }
         var input = unwrapInboundIn(data)
         do throws(PeerWireFault) {
-            guard phase == .handshaking else { throw .unexpectedBytes }
+            guard phase == .opening else { throw .unexpectedBytes }
             guard let answer = try reader.next(from: &input) else { return }
             guard input.readableBytes == 0 else { throw .unexpectedBytes }
             try take(answer)
@@ -102,18 +119,27 @@ final class OutgoingConnection: ChannelInboundHandler {
         case .welcome(let lane):
             let version = answer.versions.lowerBound
             guard lane == route.lane, version == answer.versions.upperBound, transport.settings.versions.contains(version)
-            else {
-                throw .malformedHandshake
-            }
+            else { throw .malformedHandshake }
             if let reason = transport.refusal(ofAnswer: answer.sender, expected: expected) {
                 return transport.refused(self, answer.sender, reason)
             }
-            timeout?.cancel()
-            peer = answer.sender
-            self.version = version
-            phase = .open
-            transport.opened(self, answer.sender)
+            guard self.version ?? version == version else {
+                return transport.failed(self, PeerDialFault.otherVersionThanControl)
+            }
+            open(answer.sender, version)
         }
+    }
+
+    private func open(_ peer: PeerIdentity, _ version: UInt16) {
+        timeout?.cancel()
+        self.peer = peer
+        self.version = version
+        phase = .open
+        transport.opened(self, peer, version)
+        let waiting = early
+        early = []
+        for (body, rest) in waiting { write(body, rest) }
+        flush()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -122,8 +148,7 @@ final class OutgoingConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        transport.logger.debug(
-            "a connection to a peer failed", metadata: ["node": "\(route.node)", "lane": "\(route.lane)", "error": "\(error)"])
+        if phase == .opening { transport.logTrouble(self, error) }
         context.close(promise: nil)
     }
 
@@ -132,32 +157,42 @@ final class OutgoingConnection: ChannelInboundHandler {
         guard phase != .closed else { return }
         phase = .closed
         timeout?.cancel()
+        transport.dropped(early.count, on: route)
+        early = []
         context?.close(promise: nil)
     }
 
     // MARK: Frames
 
-    /// - Returns: false if too much is waiting already.
-    func write(_ body: ByteBuffer, _ rest: ByteBuffer?) -> Bool {
-        let bodyByteCount = body.readableBytes + (rest?.readableBytes ?? 0)
-        let byteCount = PeerFrame.headerByteCount + bodyByteCount
+    /// - Returns: false if the frame is dropped: too much is waiting already, or it is not known yet how it would have to be encoded.
+    func send(_ body: ByteBuffer, _ rest: ByteBuffer?) -> Bool {
+        let byteCount = PeerFrame.headerByteCount + body.readableBytes + (rest?.readableBytes ?? 0)
         let settings = transport.settings
-        guard queued.frameCount < settings.queueCountMax[route.lane],
+        guard phase != .closed, version != nil, queued.frameCount < settings.queueCountMax[route.lane],
             queued.byteCount == 0 || queued.byteCount + byteCount <= settings.queueByteCountMax[route.lane]
         else { return false }
         queued.frameCount += 1
         queued.byteCount += byteCount
-        route.traffic.framesSent += 1
-        route.traffic.bytesSent += UInt64(byteCount)
+        guard phase == .open else {
+            early.append((body, rest))
+            return true
+        }
+        write(body, rest)
         if !isMarked {
             isMarked = true
             transport.marked.append(self)
         }
+        return true
+    }
 
+    private func write(_ body: ByteBuffer, _ rest: ByteBuffer?) {
+        let bodyByteCount = body.readableBytes + (rest?.readableBytes ?? 0)
+        route.traffic.framesSent += 1
+        route.traffic.bytesSent += UInt64(PeerFrame.headerByteCount + bodyByteCount)
         prepareOutbox()
         PeerFrame.writeHeader(of: body, rest, into: &outbox)
-        outboxLoad.byteCount += PeerFrame.headerByteCount
         outboxLoad.frameCount += 1
+        outboxLoad.byteCount += PeerFrame.headerByteCount
         if bodyByteCount <= Self.copiedByteCountMax {
             outbox.writeImmutableBuffer(body)
             if let rest { outbox.writeImmutableBuffer(rest) }
@@ -167,8 +202,7 @@ final class OutgoingConnection: ChannelInboundHandler {
             write(body, Load(frameCount: 0, byteCount: body.readableBytes))
             if let rest { write(rest, Load(frameCount: 0, byteCount: rest.readableBytes)) }
         }
-        if outbox.readableBytes > Self.outboxByteCountMax { writeOutbox() }
-        return true
+        if outboxLoad.byteCount > Self.outboxByteCountMax { writeOutbox() }
     }
 
     func flush() {

@@ -31,16 +31,14 @@ final class Peer {
 final class PeerRoute {
     enum State {
         case idle
-        /// With the number of the attempt: an earlier one that comes to its end after all is of no interest.
-        case dialling(UInt64)
-        case connected(OutgoingConnection)
+        /// Dialled, in its handshake, or open.
+        case active(OutgoingConnection)
         case waiting(Scheduled<Void>)
     }
 
     let node: UInt64
     let lane: PeerLane
     var state = State.idle
-    var attempt: UInt64 = 0
     var delay: RetryDelay
     var traffic = PeerTraffic()
 
@@ -50,17 +48,18 @@ final class PeerRoute {
         delay = RetryDelay(settings)
     }
 
-    var openConnection: OutgoingConnection? {
-        if case .connected(let connection) = state, connection.isOpen { return connection }
+    var connection: OutgoingConnection? {
+        if case .active(let connection) = state { return connection }
         return nil
     }
+
+    var openConnection: OutgoingConnection? { connection.flatMap { $0.isOpen ? $0 : nil } }
 
     /// Ends whatever there is, without a word to the owner.
     func abandon() {
         switch state {
         case .idle: break
-        case .dialling: attempt += 1
-        case .connected(let connection): connection.close()
+        case .active(let connection): connection.close()
         case .waiting(let retry): retry.cancel()
         }
         state = .idle

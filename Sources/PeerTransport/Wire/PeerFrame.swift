@@ -20,6 +20,10 @@ package struct PeerFrameDecoder: Sendable {
     /// The beginning of a frame whose end has not come.
     private var partial = ByteBuffer()
 
+    /// Of the frame whose end has not come.
+    package var heldByteCount: Int { partial.readableBytes }
+    package var reservedByteCount: Int { partial.capacity }
+
     /// - Parameter byteCountMax: of a body.
     package init(byteCountMax: Int) {
         self.byteCountMax = byteCountMax

@@ -43,8 +43,11 @@ extension PeerHandshake {
     package static let restByteCountMax = 1024
     package static let byteCount = prefixByteCount + restByteCount
     static let checksumByteCount = 4
-    static let hasClusterFlag: UInt8 = 1
-    static let hasIncarnationFlag: UInt8 = 2
+    package static let hasClusterFlag: UInt8 = 1
+    package static let hasIncarnationFlag: UInt8 = 2
+
+    /// What ends a handshake of which everything else is there.
+    package static func checksum(of bytes: ByteBuffer) -> UInt32 { bytes.checksum }
 
     package func encoded() -> ByteBuffer {
         var buffer = ByteBufferAllocator().buffer(capacity: Self.byteCount)
@@ -65,7 +68,7 @@ extension PeerHandshake {
         for number in [sender.cluster ?? 0, sender.node, sender.incarnation, receiverNode, receiverIncarnation ?? 0] {
             buffer.writeInteger(number, endianness: .little)
         }
-        buffer.writeInteger(buffer.checksum, endianness: .little)
+        buffer.writeInteger(Self.checksum(of: buffer), endianness: .little)
         return buffer
     }
 

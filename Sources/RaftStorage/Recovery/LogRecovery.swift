@@ -293,6 +293,8 @@ struct LogRecovery {
             }
             log.released.append(.init(path: path(fact.name), byteCount: Int(clamping: fact.byteCount)))
         }
+        // Whoever is told what the log holds may rely on it until it says otherwise.
+        if !replay.table.segments.isEmpty { log.retentionFloor = replay.table.contents.baseIndex }
         try log.start()
         report.segmentCount = log.segmentCount
         report.byteCount = log.byteCount

@@ -17,24 +17,20 @@ package struct RecoveredLog: Sendable {
     package var newestEntries: [Entry]
     package var report: RecoveryReport
 
-    /// What the Raft core starts from. To it the log begins behind the snapshot, where the configuration is known; the older entries that
-    /// the log may still hold are for the files only.
+    /// What the Raft core starts from. The log may hold entries before the snapshot still, for followers a little behind; the configuration
+    /// is known at the snapshot.
     ///
     /// - Parameter applied: the state machine contains the entries up to there; not before the snapshot.
     package func stored(applied: LogIndex) -> StoredLog {
-        let base = snapshot?.index ?? baseIndex
         var stored = StoredLog()
-        stored.baseIndex = base
-        stored.baseTerm = snapshot?.term ?? baseTerm
+        stored.baseIndex = baseIndex
+        stored.baseTerm = baseTerm
         stored.baseConfiguration = snapshot?.configuration ?? Configuration()
+        stored.configurationIndex = snapshot?.index ?? .zero
         stored.lastIndex = lastIndex
-        for (number, run) in termRuns.enumerated() {
-            let end = number + 1 < termRuns.count ? termRuns[number + 1].firstIndex : lastIndex.next
-            guard end > base.next else { continue }
-            stored.termRuns.append(TermRun(firstIndex: max(run.firstIndex, base.next), term: run.term))
-        }
-        stored.changes = configurationEntries.filter { $0.index > base }
-        stored.newestEntries = newestEntries.filter { $0.index > base }
+        stored.termRuns = termRuns
+        stored.changes = configurationEntries
+        stored.newestEntries = newestEntries
         stored.term = hardState.term
         stored.vote = hardState.vote
         stored.commit = hardState.commit

@@ -66,9 +66,6 @@ extension RaftNode {
         _ configuration: RaftNodeConfiguration, _ lifetimes: BodyLifetimes,
         _ makePublication: (EngineView<RocksDBSnapshot>) -> EnginePublication<RocksDBSnapshot>, _ relay: Relay
     ) throws -> OpenedNode {
-        let identityFile = NodeIdentityFile(
-            dataDirectory: configuration.dataDirectory, fileSystem: configuration.fileSystem)
-        let (contents, isKnown) = try identify(identityFile, configuration.nodeID)
         let storage = try failing(RaftNodeError.state) { () throws(StateStorageError) in
             try StateStorage(
                 paths: configuration.statePaths, options: configuration.store, fileSystem: configuration.fileSystem)
@@ -82,6 +79,10 @@ extension RaftNode {
             } catch { throw RaftNodeError.damagedState("\(error)") }
             if machine.state.genesis == nil { try refuseBodies(snapshot, configuration.statePaths.keyValue) }
             let view = try makeView(snapshot, machine)
+            // A directory that was refused until here is nobody's yet, and `engine_type: local` may go on with it.
+            let identityFile = NodeIdentityFile(
+                dataDirectory: configuration.dataDirectory, fileSystem: configuration.fileSystem)
+            let (contents, isKnown) = try identify(identityFile, configuration.nodeID)
             let (log, recovered) = try openLog(configuration, contents, machine, storage, isKnown: isKnown)
             let stored = recovered.stored(applied: machine.appliedIndex)
             let newest = try failing(RaftNodeError.state) { () throws(StateStorageError) in try storage.newestSnapshot() }

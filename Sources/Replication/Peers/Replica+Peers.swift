@@ -140,7 +140,13 @@ extension Replica {
             for configured in configured where configured.node != node {
                 contacts.append(Contact(node: configured.node, incarnation: nil, address: configured.address))
             }
-        case .member, .stopped: break
+        case .member:
+            // A node that was alone hears of those that it will add, and answers them.
+            guard genesis?.members.count == 1 else { break }
+            for configured in configured where configured.node != node && members.member(configured.node) == nil {
+                contacts.append(Contact(node: configured.node, incarnation: nil, address: configured.address))
+            }
+        case .stopped: break
         }
         if let newcomer = membership?.newcomer, !contacts.contains(where: { $0.node == newcomer.node }) {
             contacts.append(Contact(node: newcomer.node, incarnation: nil, address: newcomer.address))

@@ -91,6 +91,9 @@ package struct Replica: Sendable {
             stored.applied = begin.state.applied
             // What is applied was committed, whether or not the log had written that down.
             stored.commit = max(stored.commit, stored.applied)
+        } else {
+            // What a node has that was alone came from no log; it is the founder's beginning.
+            stored.applied = stored.baseIndex
         }
         core = try Self.core(
             begin.identity.node, settings, stored, snapshot?.mark, start: begin.start, seed: begin.seed)

@@ -79,7 +79,7 @@ extension ReplicaStart {
     /// |---|---|---|
     /// | of no cluster | no entries | a new node, or one that was alone, or one that a cluster has begun to add |
     /// | of no cluster | entries | refused |
-    /// | applied before the log's base | | refused |
+    /// | applied before the log's base or snapshot | | refused |
     /// | applied within the log, same term | | start |
     /// | applied within the log, another term | | an interrupted installation, else refused |
     /// | applied behind the log's end | | interrupted founding or installation, else refused |
@@ -93,7 +93,9 @@ extension ReplicaStart {
             return .none
         }
         let isFresh = state.applied == genesis.index || state.applied == installed
-        guard state.applied >= stored.baseIndex else { throw .stateBehindLog(applied: state.applied, base: stored.baseIndex) }
+        // Nor before the snapshot that the log knows of: it was durable before the log was told, and so was the state.
+        let floor = max(stored.baseIndex, stored.configurationIndex)
+        guard state.applied >= floor else { throw .stateBehindLog(applied: state.applied, base: floor) }
         guard state.applied <= stored.lastIndex else {
             guard isFresh else { throw .stateBeyondLog(applied: state.applied, last: stored.lastIndex) }
             return .restart(state.mark)

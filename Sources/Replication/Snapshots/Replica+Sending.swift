@@ -2,6 +2,9 @@ import Raft
 
 /// The leader's side of snapshots.
 extension Replica {
+    /// Snapshots that are on their way to followers.
+    package var snapshotTransferCount: Int { transfers.count }
+
     /// The core wants the follower to have one.
     mutating func offerSnapshot(to follower: NodeID) {
         guard let newest = snapshots.newest, newest.id.index >= core.baseIndex else {
@@ -10,7 +13,8 @@ extension Replica {
             return
         }
         if let transfer = transfers.transfer(to: follower), transfer.offer.id == newest.id { return }
-        guard transfers.count < settings.snapshots.transferCountMax || transfers.transfer(to: follower) != nil else {
+        let hasRoom = transfers.count < settings.snapshots.transferCountMax || settings.mutations.contains(.sendsToAll)
+        guard hasRoom || transfers.transfer(to: follower) != nil else {
             transfers.wait(follower)
             return
         }

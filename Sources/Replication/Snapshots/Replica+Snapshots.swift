@@ -85,7 +85,8 @@ extension Replica {
 
     /// A snapshot that is on its way is of use only if the log goes on behind it when it has arrived: until then nothing is cut.
     private mutating func compactIfPossible() {
-        guard snapshots.isCompactionDue, transfers.areOver, let newest = snapshots.newest else { return }
+        let isFree = transfers.areOver || settings.mutations.contains(.cutsLogWhileSending)
+        guard snapshots.isCompactionDue, isFree, let newest = snapshots.newest else { return }
         snapshots.isCompactionDue = false
         let floor = compactionFloor(newest.id.index)
         guard floor > core.baseIndex, core.term(at: floor) != nil else { return }

@@ -14,7 +14,7 @@ extension StateStorage {
     ///
     /// - Throws: `.unknownSnapshot` where `finishReception` has not said yes.
     package func install(_ id: SnapshotID) throws(StateStorageError) -> RocksDBStore {
-        try removeClosedStores()
+        try? removeClosedStores()
         return try reception.withLock { current throws(StateStorageError) in
             guard let reception = current, reception.offer.id == id, reception.isFinished else { throw .unknownSnapshot(id) }
             let replaced = stores.withLock { stores in

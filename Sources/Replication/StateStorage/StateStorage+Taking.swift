@@ -10,16 +10,23 @@ extension StateStorage {
     /// are nobody's then.
     ///
     /// Whole means that its manifest is undamaged and that all files are there in their sizes. Their bytes are for the receiver to compare.
+    ///
+    /// - Precondition: the state is open.
+    /// - Throws: `.damaged` also where the state does not contain the snapshot: then one of them is another node's, or an earlier life's,
+    ///   and which is wanted only the operator can say.
     package func newestSnapshot() throws(StateStorageError) -> SnapshotDescription? {
+        let stores = stores.withLock { $0 }
+        precondition(stores.isOpen, "snapshots before the state")
         let names = try StateStorageError.files { () throws(FileSystemError) in try fileSystem.list(paths.snapshots) }
-        let found = try checksums.withLock { _ throws(StateStorageError) in
+        let found = try checksums.withLock { cache throws(StateStorageError) in
             var newest: StoredSnapshot?
-            for name in names where StoredSnapshot.isDirectoryName(name) {
+            for name in names.sorted() where StoredSnapshot.isDirectoryName(name) {
                 let path = "\(paths.snapshots)/\(name)"
                 guard let snapshot = try StoredSnapshot.load(path, fileSystem) else {
                     try remove(snapshotAt: path)
                     continue
                 }
+                try Self.check(snapshot, stores)
                 guard newest.map({ $0.precedes(snapshot) }) ?? true else {
                     try remove(snapshotAt: path)
                     continue
@@ -27,10 +34,24 @@ extension StateStorage {
                 if let newest { try remove(snapshotAt: newest.path) }
                 newest = snapshot
             }
+            // It was taken of this store, and not of one before: the next one will have files of it.
+            if let newest, stores.pointer.map({ $0.index < newest.archive.manifest.mark.index }) ?? true {
+                cache.begin(storePath(stores.pointer))
+                cache.end(newest.archive.manifest.files)
+            }
             return newest
         }
         snapshots.withLock { $0 = found.map { [$0] } ?? [] }
         return found?.archive.description
+    }
+
+    private static func check(_ snapshot: StoredSnapshot, _ stores: Stores) throws(StateStorageError) {
+        let (index, genesis) = (snapshot.archive.manifest.mark.index, snapshot.archive.manifest.genesis)
+        guard let opened = stores.opened, opened.genesis == genesis, index <= opened.applied else {
+            let state = stores.opened.map { "which ends at entry \($0.applied)" } ?? "which belongs to no cluster"
+            let reason = "it is of entry \(index) of cluster \(genesis.cluster), and not of the state, \(state)"
+            throw .damaged(path: snapshot.path, reason: reason)
+        }
     }
 
     /// Makes a snapshot of what is committed in the store, durably. While it does, the store may be written.
@@ -39,7 +60,7 @@ extension StateStorage {
     ///
     /// - Throws: `.stateOfNoCluster`.
     package func takeSnapshot(of store: RocksDBStore) throws(StateStorageError) -> SnapshotDescription {
-        try removeClosedStores()
+        try? removeClosedStores()
         return try checksums.withLock { cache throws(StateStorageError) in
             let taking = paths.taking
             try StateStorageError.files { () throws(FileSystemError) in

@@ -42,6 +42,8 @@ package final class StateStorage: Sendable {
     struct Stores: Sendable {
         /// Nil: `kv_path` itself.
         var pointer: StorePointer?
+        /// Of the store when it was opened; nil: it was not, or belongs to no cluster.
+        var opened: (genesis: Genesis, applied: LogIndex)?
         var isOpen = false
         /// Replaced ones of this process whose files are still there.
         var replaced: [String] = []
@@ -88,7 +90,13 @@ package final class StateStorage: Sendable {
             return stores.pointer
         }
         try removeLeftovers(pointer)
-        return try openStore(at: storePath(pointer))
+        let path = storePath(pointer)
+        let store = try openStore(at: path)
+        do throws(MetadataStoreFailure) {
+            let state = try ReplicatedStateMachine(loading: store.makeSnapshot()).state
+            stores.withLock { $0.opened = state.genesis.map { ($0, state.applied) } }
+        } catch { throw StateStorageError(error, path: path) }
+        return store
     }
 
     func storePath(_ pointer: StorePointer?) -> String {
@@ -135,7 +143,7 @@ package final class StateStorage: Sendable {
         }
     }
 
-    /// Removes the files of replaced stores that nobody reads any more.
+    /// Removes the files of replaced stores that nobody reads any more. What cannot be removed now is removed later.
     package func removeClosedStores() throws(StateStorageError) {
         let replaced = stores.withLock { $0.replaced }
         for path in replaced where closedStores.contains(path) {
@@ -151,7 +159,7 @@ package final class StateStorage: Sendable {
     /// Only what RocksDB calls its files: there is more in that directory.
     private func removeFiles(ofStoreAt path: String) throws(StateStorageError) {
         try StateStorageError.files { () throws(FileSystemError) in
-            for name in try fileSystem.list(path) where Self.isStoreFile(name) { try fileSystem.unlink("\(path)/\(name)") }
+            for name in try fileSystem.list(path) where Self.isStoreFile(name) { try fileSystem.removeAll("\(path)/\(name)") }
         }
     }
 

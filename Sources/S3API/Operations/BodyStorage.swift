@@ -87,7 +87,7 @@ extension S3Operations {
     /// The bucket is there and the caller's own.
     func checkBucket(_ bucket: BucketReference, _ request: S3Request) async throws(S3Error) {
         _ = try await request.answering { () async throws(MetadataError) in
-            try await engine.getBucket(bucket, read: .linearizable)
+            try await engine.getBucket(bucket, read: request.read)
         }
     }
 }

@@ -58,7 +58,7 @@ extension S3Operations {
         let kind = try ObjectChecksum.Kind(name: name)
         let info: MultipartUploadInfo
         do throws(MetadataError) {
-            info = try await engine.getMultipartUpload(upload, read: .linearizable)
+            info = try await engine.getMultipartUpload(upload, read: request.read)
         } catch {
             if error.code == .noSuchUpload { return }
             throw S3Error(error, for: request)

@@ -45,7 +45,7 @@ extension S3Operations {
         do throws(MetadataError) {
             let target = GetObject(
                 bucket: BucketReference(name: source.bucket, requiredOwner: request.identity.owner.canonicalID),
-                key: try ObjectKey(source.key), versionID: source.versionID)
+                key: try ObjectKey(source.key), versionID: source.versionID, read: request.read)
             return try await engine.getObjectReader(target)
         } catch {
             if error.code == .deleteMarker {

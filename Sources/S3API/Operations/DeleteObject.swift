@@ -9,7 +9,7 @@ extension S3Operations {
             bucket: try request.bucketReference(), key: try request.objectKey(), versionID: try request.versionID(),
             owner: request.identity.owner, conditions: try WriteConditions(deleteHeaders: request.headers))
         let result = try await request.answering { () async throws(MetadataError) in
-            try await engine.deleteObject(target)
+            try await engine.deleteObject(target, consistency: request.write)
         }
         var headers = HTTPHeaders()
         if result.isDeleteMarker { headers.add(name: "x-amz-delete-marker", value: "true") }

@@ -22,7 +22,7 @@ extension S3Operations {
     func bucketInfo(_ request: S3Request) async throws(S3Error) -> BucketInfo {
         let bucket = try request.bucketReference()
         return try await request.answering { () async throws(MetadataError) in
-            try await engine.getBucket(bucket, read: .linearizable)
+            try await engine.getBucket(bucket, read: request.read)
         }
     }
 }

@@ -19,7 +19,7 @@ extension S3Operations {
                     ListBuckets(
                         owner: request.identity.owner.canonicalID, prefix: prefix, startAfter: startAfter,
                         maxBuckets: maxBuckets),
-                    read: .linearizable)
+                    read: request.read)
             }
         }
         var document = XMLWriter(root: "ListAllMyBucketsResult", byteCountEstimate: 512 + 160 * page.buckets.count)

@@ -13,7 +13,7 @@ extension S3Operations {
             try await engine.listMultipartUploads(
                 ListMultipartUploads(
                     bucket: bucket, prefix: parameters.prefix, delimiter: parameters.delimiter, keyMarker: keyMarker,
-                    uploadIDMarker: uploadIDMarker, maxUploads: parameters.maxKeys))
+                    uploadIDMarker: uploadIDMarker, maxUploads: parameters.maxKeys, read: request.read))
         }
         let encodesURL = parameters.encodesURL
         var document = XMLWriter(root: "ListMultipartUploadsResult", byteCountEstimate: 1024 + 700 * page.uploads.count)

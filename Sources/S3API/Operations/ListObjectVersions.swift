@@ -13,7 +13,7 @@ extension S3Operations {
             try await engine.listObjectVersions(
                 ListObjectVersions(
                     bucket: bucket, prefix: parameters.prefix, delimiter: parameters.delimiter, keyMarker: keyMarker,
-                    versionMarker: versionMarker, maxKeys: parameters.maxKeys))
+                    versionMarker: versionMarker, maxKeys: parameters.maxKeys, read: request.read))
         }
         let encodesURL = parameters.encodesURL
         let keyByteCount = page.versions.reduce(0) { $0 + $1.object.key.bytes.count }

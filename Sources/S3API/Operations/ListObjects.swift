@@ -12,7 +12,7 @@ extension S3Operations {
             try await engine.listObjects(
                 ListObjects(
                     bucket: bucket, prefix: parameters.prefix, delimiter: parameters.delimiter, startAfter: marker,
-                    maxKeys: parameters.maxKeys))
+                    maxKeys: parameters.maxKeys, read: request.read))
         }
         let encodesURL = parameters.encodesURL
         var document = XMLWriter(root: "ListBucketResult", byteCountEstimate: page.byteCountEstimate)
@@ -42,7 +42,7 @@ extension S3Operations {
             try await engine.listObjects(
                 ListObjects(
                     bucket: bucket, prefix: parameters.prefix, delimiter: parameters.delimiter, startAfter: position,
-                    maxKeys: parameters.maxKeys))
+                    maxKeys: parameters.maxKeys, read: request.read))
         }
         let encodesURL = parameters.encodesURL
         let showsOwner = request.query.string("fetch-owner")?.lowercased() == "true"

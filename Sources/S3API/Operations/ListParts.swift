@@ -12,7 +12,8 @@ extension S3Operations {
         let encodesURL = try ListingParameters.encodesURL(request.query)
         let page = try await request.answering { () async throws(MetadataError) in
             try await engine.listParts(
-                ListParts(upload: upload, partNumberMarker: partNumberMarker, maxParts: maxParts))
+                ListParts(
+                    upload: upload, partNumberMarker: partNumberMarker, maxParts: maxParts, read: request.read))
         }
         var document = XMLWriter(root: "ListPartsResult", byteCountEstimate: 2048 + 320 * page.parts.count)
         document.element("Bucket", request.bucket)

@@ -16,7 +16,8 @@ package struct ObjectRead: Sendable {
 
     package init(_ request: S3Request) throws(S3Error) {
         target = GetObject(
-            bucket: try request.bucketReference(), key: try request.objectKey(), versionID: try request.versionID())
+            bucket: try request.bucketReference(), key: try request.objectKey(), versionID: try request.versionID(),
+            read: request.read)
         partNumber = try request.partNumber()
         headers = request.headers
         query = request.query

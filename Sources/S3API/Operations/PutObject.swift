@@ -17,7 +17,7 @@ extension S3Operations {
                 PutObject(
                     bucket: bucket, key: key, body: content.body, etag: ETag(md5: content.digests.md5),
                     checksum: content.digests.checksum, attributes: attributes, owner: request.identity.owner,
-                    conditions: conditions))
+                    conditions: conditions), consistency: request.write)
         }
         return HTTPResponse(status: .ok, headers: HTTPHeaders(result))
     }

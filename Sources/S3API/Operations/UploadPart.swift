@@ -11,7 +11,7 @@ extension S3Operations {
         }
         let upload = try request.uploadReference()
         let info = try await request.answering { () async throws(MetadataError) in
-            try await engine.getMultipartUpload(upload, read: .linearizable)
+            try await engine.getMultipartUpload(upload, read: request.read)
         }
         let promised = try ChecksumAlgorithm.promised(by: request.headers)
         if let expected = info.checksumAlgorithm, let promised, promised != expected {

@@ -12,7 +12,9 @@ struct PlainRead {
     let wantsChecksum: Bool
 
     /// - Returns: `nil` for every request that is not one, or whose signature is not known to be right.
-    init?(_ request: HTTPRequest, verifier: SignatureVerifier, nowMilliseconds: UInt64) {
+    init?(
+        _ request: HTTPRequest, verifier: SignatureVerifier, reads consistency: ReadConsistency, nowMilliseconds: UInt64
+    ) {
         let method: String
         switch request.method {
         case .GET: (operation, method) = (.getObject, "GET")
@@ -27,7 +29,8 @@ struct PlainRead {
         else { return nil }
         self.identity = identity
         target = GetObject(
-            bucket: BucketReference(name: bucket, requiredOwner: identity.owner.canonicalID), key: key)
+            bucket: BucketReference(name: bucket, requiredOwner: identity.owner.canonicalID), key: key,
+            read: ReadOptions(consistency))
         wantsChecksum = fields.wantsChecksum
     }
 
@@ -59,27 +62,42 @@ extension S3Service {
     /// Answers at once what needs neither a disk nor a peer.
     package func reply(to request: HTTPRequest) -> HTTPReply {
         let now = configuration.clock()
-        guard let read = PlainRead(request, verifier: verifier, nowMilliseconds: now) else {
+        guard
+            let read = PlainRead(
+                request, verifier: verifier, reads: configuration.readConsistency, nowMilliseconds: now)
+        else {
             return .later { await respond(to: request) }
         }
         let requestID = requestIDs.next()
+        let plain = s3Request(request, read, requestID: requestID, nowMilliseconds: now)
+        if let response = responseAtHand(read, read.target, request, plain) { return .now(response) }
+        return .later {
+            // Where a peer had to be asked first, the answer may be at hand now.
+            do throws(MetadataError) {
+                try await engine.waitToRead(read.target.read)
+            } catch { return errorResponse(S3Error(error, for: plain), request, requestID: requestID) }
+            var target = read.target
+            target.read = .eventual
+            if let response = responseAtHand(read, target, request, plain) { return response }
+            var general = plain
+            general.read = .eventual
+            return await respond(to: request, requestID: requestID) { () async throws(S3Error) in try await perform(general) }
+        }
+    }
+
+    /// - Returns: nil where a disk or a peer has to be asked.
+    private func responseAtHand(
+        _ read: PlainRead, _ target: GetObject, _ request: HTTPRequest, _ plain: S3Request
+    ) -> HTTPResponse? {
         let isHead = read.operation == .headObject
-        let found: ObjectAtHand?
-        do throws(MetadataError) { found = try engine.objectAtHand(read.target, withBytes: !isHead) } catch {
-            let error = S3Error(error, for: s3Request(request, read, requestID: requestID, nowMilliseconds: now))
-            return .now(errorResponse(error, request, requestID: requestID))
-        }
-        guard let found else {
-            return .later {
-                let plain = s3Request(request, read, requestID: requestID, nowMilliseconds: now)
-                return await respond(to: request, requestID: requestID) { () async throws(S3Error) in try await perform(plain) }
-            }
-        }
-        var response = HTTPResponse(
-            status: .ok, headers: HTTPHeaders(whole: found.info, withChecksum: read.wantsChecksum),
-            body: isHead ? .omitted(byteCount: found.info.size) : .bytes(found.bytes))
-        addCommonHeaders(&response, requestID: requestID)
-        return .now(response)
+        do throws(MetadataError) {
+            guard let found = try engine.objectAtHand(target, withBytes: !isHead) else { return nil }
+            var response = HTTPResponse(
+                status: .ok, headers: HTTPHeaders(whole: found.info, withChecksum: read.wantsChecksum),
+                body: isHead ? .omitted(byteCount: found.info.size) : .bytes(found.bytes))
+            addCommonHeaders(&response, requestID: plain.requestID)
+            return response
+        } catch { return errorResponse(S3Error(error, for: plain), request, requestID: plain.requestID) }
     }
 
     private func s3Request(

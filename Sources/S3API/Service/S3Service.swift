@@ -60,6 +60,7 @@ package struct S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
         if case .notImplemented(let name) = operation { throw .notImplemented(operation: name) }
         try S3HeaderPolicy.check(request.headers, of: signature.identity)
 
+        let consistency = try S3Consistency(request.headers, reads: configuration.readConsistency)
         let plan = try BodyPlan(
             operation: operation, headers: request.headers, signature: signature, limits: configuration.limits)
         let body = try await S3RequestBody(request.body, plan: plan, hashing: hashing, eventLoop: request.eventLoop)
@@ -69,7 +70,7 @@ package struct S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
             S3Request(
                 operation: operation, method: request.method, bucket: target.bucket, key: target.key, query: target.query,
                 headers: headers, identity: signature.identity, body: body, requestID: requestID, nowMilliseconds: now,
-                isSecure: request.isSecure, eventLoop: request.eventLoop))
+                isSecure: request.isSecure, eventLoop: request.eventLoop, read: consistency.read, write: consistency.write))
     }
 
     func perform(_ request: S3Request) async throws(S3Error) -> HTTPResponse {
@@ -135,6 +136,8 @@ package struct S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
         response.headers.add(name: "x-amz-request-id", value: requestID)
         response.headers.add(name: "x-amz-id-2", value: configuration.hostID)
         response.headers.replaceOrAdd(name: "Server", value: "rustfs-metadata")
+        // At least the state that was read or written: whoever asks for that much elsewhere sees it there.
+        if let index = engine.appliedIndex { response.headers.add(name: S3Consistency.appliedIndexHeader, value: "\(index)") }
     }
 }
 

@@ -44,6 +44,8 @@ package struct S3ServiceConfiguration: Sendable {
     /// Milliseconds UTC. May be called from any thread.
     package var clock: @Sendable () -> UInt64
     package var limits: S3Limits
+    /// What reads that name nothing else ask of the state.
+    package var readConsistency = ReadConsistency.linearizable
 
     package init(
         region: String = "us-east-1", credentials: S3CredentialStore, hostID: String = "rustfs-metadata",

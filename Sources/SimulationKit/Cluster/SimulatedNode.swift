@@ -103,7 +103,7 @@ final class NodeProcess {
     /// The state is being replaced: nothing else is written meanwhile.
     var isReplacing = false
     /// Its first half is done: the state is the new one, the log is not yet.
-    var hasReplacedState = false
+    var hasBegunReplacing = false
 
     // The applier.
     var applyQueue: [Entry] = []

@@ -140,17 +140,17 @@ extension Simulation {
                 return try feed(.installFailed(detail: "its snapshot is not there"), to: node)
             }
             // The state first; a crash before the log follows is completed by recovery.
-            if !process.hasReplacedState {
-                process.hasReplacedState = true
-                node.store = InMemoryStore(checkpoint: checkpoint)
-                process.machine = try loadMachine(node, process.settings)
-                node.installedIndex = id.index
-                process.applyQueue = []
-                statistics.installCount += 1
+            let isLogFirst = mutant?.driver.contains(.replacesLogFirst) == true
+            if process.hasBegunReplacing == isLogFirst {
+                try install(id, checkpoint, node, process)
+            } else {
+                guard try makeDurable(LogBatch(append), node, process) else { return }
+            }
+            guard process.hasBegunReplacing else {
+                process.hasBegunReplacing = true
                 schedule(.work(node.reference, .replaceState), after: diskDelay(node, 500...5_000))
                 return
             }
-            guard try makeDurable(LogBatch(append), node, process) else { return }
             finishReplacing(node, process)
             node.reception = nil
             try checker?.applied(process.machine.appliedIndex, digest: process.machine.digest, on: node.id)
@@ -175,10 +175,20 @@ extension Simulation {
         try pumpLog(node, process)
     }
 
+    private func install(
+        _ id: SnapshotID, _ checkpoint: InMemoryStore.Checkpoint, _ node: SimulatedNode, _ process: NodeProcess
+    ) throws(InvariantViolation) {
+        node.store = InMemoryStore(checkpoint: checkpoint)
+        process.machine = try loadMachine(node, process.settings)
+        node.installedIndex = id.index
+        process.applyQueue = []
+        statistics.installCount += 1
+    }
+
     private func finishReplacing(_ node: SimulatedNode, _ process: NodeProcess) {
         process.logQueue.removeFirst()
         process.isReplacing = false
-        process.hasReplacedState = false
+        process.hasBegunReplacing = false
     }
 
     private func makeDurable(

@@ -32,12 +32,14 @@ extension Simulation {
             switch effect {
             case .append(let append), .install(_, let append):
                 try checker?.appending(append, by: core)
-            case .compact(let mark, _):
+            case .compact(let mark, let floor):
                 checker?.compacting(mark, by: node.id)
+                try checker?.keeping(after: floor, on: core)
             default: break
             }
         }
         try checker?.inspect(core, incarnation: node.incarnation.rawValue, settings: process.settings.raft)
+        try checker?.sendingSnapshots(process.replica.snapshotTransferCount, on: node.id, process.settings.snapshots)
     }
 
     private func perform(
@@ -48,7 +50,9 @@ extension Simulation {
             try checkSending(envelope, node, process)
             send(envelope, from: node)
         case .append(let append): try queueLog(.append(append), node, process)
-        case .install(let id, let append): try queueLog(.install(id, append), node, process)
+        case .install(let id, let append):
+            if let mark = append.snapshot { checker?.installing(mark, on: node.id) }
+            try queueLog(.install(id, append), node, process)
         case .found(let genesis): try queueLog(.found(genesis), node, process)
         case .compact(let mark, let floor): try queueLog(.compact(mark, keepingAfter: floor), node, process)
         case .fetch(let fetch): schedule(.work(node.reference, .fetch(fetch)), after: diskDelay(node, 50...400))

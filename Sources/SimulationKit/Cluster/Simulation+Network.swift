@@ -10,7 +10,13 @@ extension Simulation {
             noteUnreachable(receiver, node)
             return
         }
-        let delays = network.delays(&networkRandom)
+        var delays = network.delays(&networkRandom)
+        if settings.faults.contains(.slowStreams), case .snapshotChunk = envelope.message, !isHealing {
+            // Often by a little, now and then by much.
+            let backlog = random.chance(1, in: 8) ? 1_000_000 : 10_000
+            delays.first? += UInt64(random.next(in: 0...backlog))
+            delays.second? += UInt64(random.next(in: 0...backlog))
+        }
         let delivery = Delivery(
             from: node.number, to: receiver, epoch: network.epoch(node.number, receiver), isOfHealedNetwork: isHealing,
             envelope: envelope)

@@ -50,6 +50,7 @@ extension Simulation {
         raft.applyByteCountMax = random.pick([256, 1_024])
         raft.unappliedByteCountMax = 2_048
         raft.cacheByteCountMax = random.pick([256, 1_024, 4_096])
+        raft.readRoundCountMax = random.next(in: 1...3)
         return raft
     }
 

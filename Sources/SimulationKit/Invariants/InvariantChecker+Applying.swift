@@ -24,10 +24,10 @@ extension InvariantChecker {
             throw InvariantViolation(
                 .appliedInOrderOnce, "node \(node) applies \(last.index) while its disk ends at \(view.durable.last)")
         }
-        let byteCount = entries.reduce(0) { $0 + $1.payload.count }
+        let byteCount = settings.byteCount(of: entries)
         let waiting = view.unappliedBatches.reduce(0) { $0 + $1.byteCount }
         view.unappliedBatches.append((last.index, byteCount))
-        let largest = entries.reduce(0) { max($0, $1.payload.count) }
+        let largest = entries.reduce(0) { max($0, settings.byteCount(of: $1)) }
         guard byteCount + waiting <= settings.unappliedByteCountMax + largest else {
             throw InvariantViolation(
                 .limitsHold,

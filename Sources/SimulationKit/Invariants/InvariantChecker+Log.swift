@@ -37,6 +37,11 @@ extension InvariantChecker {
         }
         view.memory = try image(restartedAt: mark)
         view.unappliedChanges = []
+    }
+
+    /// The driver is told to replace the state; what it was told to apply before comes first.
+    func installing(_ mark: SnapshotMark, on node: NodeID) {
+        let view = view(node)
         view.handedToApply = mark.index
         view.unappliedBatches = []
     }
@@ -95,7 +100,9 @@ extension InvariantChecker {
         let configuration = committed.configuration(at: committed.last)
         for step in change.steps where step.kind == .addVoter && !configuration.hasVoter(step.node) {
             guard Int(step.node.rawValue) <= views.count else { continue }
-            let gap = committed.last - self.view(step.node).durable.last
+            // A disk that was wiped a moment ago held what the leader knows of it.
+            let learner = self.view(step.node)
+            let gap = committed.last - (learner.former ?? learner.durable).last
             guard gap <= promotionGapCountMax else {
                 throw InvariantViolation(
                     .configurationsOverlap,

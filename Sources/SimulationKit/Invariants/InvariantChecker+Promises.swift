@@ -1,4 +1,5 @@
 import Raft
+import Replication
 
 extension InvariantChecker {
     /// A message of a core leaves its node.
@@ -40,7 +41,7 @@ extension InvariantChecker {
         _ request: AppendRequest, from node: NodeID, _ settings: RaftSettings
     ) throws(InvariantViolation) {
         guard request.entries.count > 1 else { return }
-        let byteCount = request.entries.reduce(0) { $0 + $1.payload.count }
+        let byteCount = settings.byteCount(of: request.entries)
         guard byteCount <= settings.messageByteCountMax else {
             throw InvariantViolation(
                 .limitsHold,
@@ -60,9 +61,47 @@ extension InvariantChecker {
 
     // MARK: Limits
 
+    /// A single proposal, and what a leader appends of its own accord: the beginning of its term and the end of a transition.
+    private static func largestProposal(_ settings: RaftSettings) -> Int {
+        settings.proposalByteCountMax + 3 * settings.entryOverheadByteCount
+    }
+
+    func sendingSnapshots(_ count: Int, on node: NodeID, _ settings: SnapshotSettings) throws(InvariantViolation) {
+        guard count <= settings.transferCountMax else {
+            throw InvariantViolation(
+                .limitsHold, "node \(node) sends \(count) snapshots at once, at most \(settings.transferCountMax) may be")
+        }
+    }
+
+    /// A leader's log is cut.
+    ///
+    /// - Parameter floor: the last entry that it may forget.
+    func keeping(after floor: LogIndex, on core: RaftCore) throws(InvariantViolation) {
+        guard core.role == .leader else { return }
+        for peer in core.peers {
+            guard let snapshot = peer.pendingSnapshot, floor > snapshot else { continue }
+            throw InvariantViolation(
+                .stallsHarmNobody,
+                "node \(core.id) forgets its log up to \(floor) while node \(peer.node) is given a snapshot at \(snapshot)")
+        }
+    }
+
     func checkLimits(_ core: RaftCore, _ view: NodeView, _ settings: RaftSettings) throws(InvariantViolation) {
         while let first = view.unappliedBatches.first, first.last <= core.applied { view.unappliedBatches.removeFirst() }
+        guard core.cachedBytes <= settings.cacheByteCountMax || core.firstCachedIndex > min(core.durable, core.commit) else {
+            throw InvariantViolation(
+                .limitsHold,
+                "node \(core.id) has \(core.cachedBytes) bytes of entries in memory, at most \(settings.cacheByteCountMax) may be, "
+                    + "although all from \(core.firstCachedIndex) to \(min(core.durable, core.commit)) are durable and committed"
+            )
+        }
         guard core.role == .leader else { return }
+        guard core.openReadRounds <= settings.readRoundCountMax else {
+            throw InvariantViolation(
+                .limitsHold,
+                "node \(core.id) has \(core.openReadRounds) rounds of reads under way, at most \(settings.readRoundCountMax) may be"
+            )
+        }
         for node in core.configuration.members where node != core.id {
             guard let progress = core.progress(of: node) else { continue }
             guard progress.inflights.count <= settings.inflightCountMax else {
@@ -73,7 +112,7 @@ extension InvariantChecker {
             }
         }
         // A single proposal may pass the limit on an idle system.
-        guard core.uncommittedBytes <= settings.uncommittedByteCountMax + settings.proposalByteCountMax else {
+        guard core.uncommittedBytes <= settings.uncommittedByteCountMax + Self.largestProposal(settings) else {
             throw InvariantViolation(
                 .limitsHold,
                 "node \(core.id) has \(core.uncommittedBytes) uncommitted bytes, at most \(settings.uncommittedByteCountMax) may be"

@@ -29,6 +29,8 @@ package struct KeyedHistory: Sendable {
 
     package init() {}
 
+    package var objectCount: Int { operations.count }
+
     package var operationCount: Int { operations.values.reduce(0) { $0 + $1.count } }
 
     package mutating func add(_ operation: HistoryOperation<RegisterModel>, on object: Object) {

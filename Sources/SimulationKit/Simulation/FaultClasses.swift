@@ -15,6 +15,8 @@ package struct FaultClasses: OptionSet, Hashable, Sendable {
     package static let oneWayLoss = FaultClasses(rawValue: 1 << 5)
     /// Two halves, one node alone, or a ring in which each node reaches only its neighbours.
     package static let partitions = FaultClasses(rawValue: 1 << 6)
+    /// Snapshots come on connections of their own, where they may fall behind by several elections.
+    package static let slowStreams = FaultClasses(rawValue: 1 << 26)
 
     // Processes.
     package static let kills = FaultClasses(rawValue: 1 << 7)
@@ -55,6 +57,7 @@ package struct FaultClasses: OptionSet, Hashable, Sendable {
         ("damaged-snapshots", .damagedSnapshots), ("drift", .drift), ("clock-steps", .clockSteps),
         ("clock-freezes", .clockFreezes), ("membership", .membership), ("transfers", .transfers),
         ("forced-snapshots", .forcedSnapshots), ("oversized-proposals", .oversizedProposals),
+        ("slow-streams", .slowStreams),
     ]
 
     package static let everything = FaultClasses(all.map(\.faults))

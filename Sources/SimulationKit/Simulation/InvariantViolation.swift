@@ -24,7 +24,7 @@ package enum Invariant: Int, Hashable, Sendable, CaseIterable {
     case limitsHold = 22
     case convergesWhenHealed = 23
     case leaderStaysInOffice = 24
-    case stalledDiskLosesLeadership = 25
+    case stallsHarmNobody = 25
     /// A part of the product stopped itself: a precondition that is checked before it would trap, or a typed error without a cause.
     case noInternalError = 26
 
@@ -54,7 +54,7 @@ package enum Invariant: Int, Hashable, Sendable, CaseIterable {
         case .limitsHold: "no queue, window or cache exceeds its limit"
         case .convergesWhenHealed: "a healed cluster converges, and everything that waits ends"
         case .leaderStaysInOffice: "a connected quorum keeps its leader"
-        case .stalledDiskLosesLeadership: "a leader with a stalled disk loses leadership, a slow follower slows nobody"
+        case .stallsHarmNobody: "a leader with a stalled disk loses leadership; a slow follower slows nobody, and catches up"
         case .noInternalError: "nothing stops itself without a cause"
         }
     }

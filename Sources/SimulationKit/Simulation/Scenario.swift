@@ -38,6 +38,18 @@ package struct Scenario: Sendable {
             ],
             usesAll: true, nodeCounts: 3...5),
         Scenario(
+            name: "streams", summary: "snapshots are slow, and leaders change while they are on their way",
+            faults: [
+                .slowStreams, .forcedSnapshots, .kills, .partitions, .resets, .transfers, .pauses, .lateness, .duplication,
+            ],
+            usesAll: true, nodeCounts: 3...5),
+        Scenario(
+            name: "lives", summary: "processes die, and messages of their earlier lives arrive",
+            faults: [.lateness, .duplication, .reordering, .kills, .resets, .diskStalls], usesAll: true, nodeCounts: 3...5),
+        Scenario(
+            name: "changes", summary: "members are exchanged while leaders change and appliers are slow",
+            faults: [.membership, .transfers, .partitions, .kills, .diskStalls, .lateness], usesAll: true, nodeCounts: 3...5),
+        Scenario(
             name: "formation", summary: "empty nodes found a cluster while disks are wiped and the network falls apart",
             faults: [.wipedDisks, .kills, .powerLoss, .loss, .reordering, .lateness, .partitions], usesAll: true,
             beginsEmpty: true, nodeCounts: 2...5),

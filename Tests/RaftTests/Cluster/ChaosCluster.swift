@@ -115,12 +115,9 @@ struct ChaosCluster {
 
     private mutating func act() throws {
         let id = anyNode()
-        switch random.next(in: 0...999) {
-        case 0..<150: with(id) { $0.core.tick() }
-        case 150..<560: try deliver()
-        case 560..<700: completeWrite(id)
-        case 700..<820: apply(id)
-        case 820..<900: propose(id)
+        // Most of what happens is work, so that much is under way when something goes wrong.
+        guard chance(5) else { return try work(id) }
+        switch random.next(in: 900...999) {
         case 900..<930: read(id)
         case 930..<936: crash(id)
         case 936..<955: try bringUp(id)
@@ -133,6 +130,16 @@ struct ChaosCluster {
         case 993..<996: with(id) { $0.core.forgetLeader() }
         case 996..<998: reportSnapshots(id)
         default: with(id) { $0.core.reportUnreachable(NodeID(2)) }
+        }
+    }
+
+    private mutating func work(_ id: NodeID) throws {
+        switch random.next(in: 0...99) {
+        case 0..<14: with(id) { $0.core.tick() }
+        case 14..<56: for _ in 0..<random.next(in: 1...6) { try deliver() }
+        case 56..<72: completeWrite(id)
+        case 72..<86: apply(id)
+        default: propose(id)
         }
     }
 
@@ -327,7 +334,10 @@ struct ChaosCluster {
     private mutating func propose(_ id: NodeID) {
         proposals += 1
         let payload = withUnsafeBytes(of: proposals.littleEndian) { Array($0) }
-        with(id) { _ = try? $0.core.propose(payload) }
+        // Mostly where it has a chance; there may be several leaders, of which all but one are old.
+        let leaders = nodes.keys.sorted().filter { nodes[$0]?.isUp == true && nodes[$0]?.core.role == .leader }
+        let target = leaders.isEmpty || chance(10) ? id : leaders[random.next(in: 0...leaders.count - 1)]
+        with(target) { _ = try? $0.core.propose(payload) }
     }
 
     private mutating func read(_ id: NodeID) {

@@ -17,14 +17,36 @@ struct ChaosTests {
         settings.checksQuorum = seed % 5 != 4
         settings.mutations = mutations
         if seed.isMultiple(of: 2) {
-            settings.messageByteCountMax = 16
+            // Payloads are of 8 bytes.
+            settings.messageByteCountMax = 150
             settings.inflightCountMax = 2
-            settings.uncommittedByteCountMax = 64
-            settings.applyByteCountMax = 16
-            settings.unappliedByteCountMax = 32
-            settings.cacheByteCountMax = 24
+            settings.uncommittedByteCountMax = 600
+            settings.applyByteCountMax = 150
+            settings.unappliedByteCountMax = 300
+            settings.cacheByteCountMax = 220
+            settings.readRoundCountMax = 2
         }
         return try ChaosCluster(seed: seed, nodeCount: [3, 3, 5, 1, 4][Int(seed % 5)], settings: settings)
+    }
+
+    /// What these need happens too seldom here; the named cases and the simulator find them.
+    static let rarelyFound: RaftMutations = [
+        .commitsEarlierTerms, .overlapsChanges, .keepsTailBehindSnapshot, .installsStaleSnapshots, .ignoresUnappliedChanges,
+        .commitsBeyondChanges, .leadsBeforeOwnVote, .helpsDisturbers, .refusesAsLearner, .campaignsUnrehearsed,
+        .countsEarlierTerms, .ignoresWindow, .leadsOnStalledDisk, .addsDeadVoters, .forgetsRemovedNodes, .keepsTruncatedChanges,
+        .countsReports, .ignoresBase,
+    ]
+    static let mutants = RaftMutations.all.filter { rarelyFound.isDisjoint(with: $0.mutation) }
+
+    @Test("A bug that is put back is found", arguments: mutants.map(\.name))
+    func mutant(_ name: String) throws {
+        let mutation = try #require(Self.mutants.first { $0.name == name }).mutation
+        for seed in 0..<100 as Range<UInt64> {
+            var cluster = try Self.cluster(seed: seed, mutations: mutation)
+            try cluster.run(4000)
+            if cluster.violation != nil { return }
+        }
+        Issue.record("100 seeds have not found it")
     }
 
     @Test("Runs see what they are meant to see")
@@ -38,7 +60,7 @@ struct ChaosTests {
             snapshots += cluster.snapshotsInstalled
             terms += cluster.leaders.count
         }
-        #expect(commits > 500, "\(commits)")
+        #expect(commits > 4000, "\(commits)")
         #expect(reads > 100, "\(reads)")
         #expect(snapshots > 3, "\(snapshots)")
         #expect(terms > 80, "\(terms)")

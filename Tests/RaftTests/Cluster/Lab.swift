@@ -1,5 +1,10 @@
 import Raft
 
+/// The bug that is put back into the cores of a `Lab`: see NamedCaseMutantTests.
+enum PutBack {
+    @TaskLocal static var bug: RaftMutations = []
+}
+
 /// A few cores whose messages and writes a test moves by hand.
 struct Lab {
     struct Member {
@@ -22,6 +27,7 @@ struct Lab {
         settings = RaftSettings()
         settings.usesPreVote = false
         settings.checksQuorum = false
+        settings.mutations = PutBack.bug
         configure(&settings)
         let configuration = Configuration(
             voters: (1...voters).map { NodeID(UInt64($0)) }, learners: learners.map { NodeID($0) })

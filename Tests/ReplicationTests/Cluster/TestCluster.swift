@@ -4,6 +4,12 @@ import Raft
 import Replication
 import Testing
 
+/// The bugs that are put back into what these tests look at: see NamedCaseMutantTests.
+enum PutBack {
+    @TaskLocal static var bug: ReplicationMutations = []
+    @TaskLocal static var raftBug: RaftMutations = []
+}
+
 /// A cluster in one thread and virtual time. Every message goes through its bytes. Nothing happens by chance but what seeds decide.
 final class TestCluster {
     static let tickMilliseconds: UInt64 = 10
@@ -35,6 +41,8 @@ final class TestCluster {
         settings.snapshots.keptByteCount = 0
         settings.membership.stepMilliseconds = 2000
         settings.membership.catchUpMilliseconds = 5000
+        settings.mutations = PutBack.bug
+        settings.raft.mutations = PutBack.raftBug
         return settings
     }
 

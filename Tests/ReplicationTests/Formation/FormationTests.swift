@@ -147,6 +147,8 @@ struct FormationTests {
         #expect(Self.genesis(alone)?.index == LogIndex(6))
         #expect(alone.replica?.core.configuration.voters == [NodeID(1)])
         try cluster.putAndWait("alone", 1, on: alone)
+        // Without a connection of its own it could not answer them.
+        #expect(alone.contacts.map(\.node) == [NodeID(2), NodeID(3)])
         // Two empty nodes must not outvote the data.
         for id: UInt64 in [2, 3] { try cluster.add(Self.node(id)) }
         try cluster.run { alone.replica?.core.configuration.voters.count == 3 }

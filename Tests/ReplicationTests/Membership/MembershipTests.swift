@@ -193,6 +193,28 @@ struct MembershipTests {
         try cluster.expectSound()
     }
 
+    /// The story: a voter's disk was replaced, and the node came back under its id with nothing. It voted again in terms in which it had voted,
+    /// and acknowledged in the place of the disk that was gone.
+    @Test("A wiped disk under a member's id counts for nothing: no vote, no acknowledgement")
+    func wipedDisk() throws {
+        let cluster = try TestCluster.ready(3)
+        let leader = try #require(cluster.leader)
+        let (wiped, other) = (cluster.followers[0], cluster.followers[1])
+        wiped.crash()
+        try cluster.replace(
+            wiped.node.rawValue,
+            by: TestNode(wiped.node, incarnation: 999, configured: [], settings: TestCluster.settings))
+        other.crash()
+        let token = try cluster.put("k", 1, on: leader, within: 2000)
+        try cluster.run { leader.outcomes[token] != nil }
+        if case .committed? = leader.outcomes[token] { Issue.record("committed with a disk that has promised nothing") }
+        // The quorum that the disks make goes on.
+        try other.begin(at: cluster.now)
+        try cluster.run { cluster.nodes.contains(where: \.isLeader) }
+        try cluster.putAndWait("l", 1, on: other)
+        #expect(cluster[wiped.node.rawValue].isLeader == false)
+    }
+
     @Test("A leader that loses office in the middle leaves the outcome open, and asking again completes it")
     func leaderLost() throws {
         var settings = TestCluster.settings

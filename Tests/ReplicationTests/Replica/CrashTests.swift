@@ -20,6 +20,19 @@ struct CrashTests {
         try cluster.putAndWait("after", 1, on: cluster.nodes[0])
     }
 
+    @Test("What is applied, and up to where, reach the store together: a restart goes on behind it")
+    func appliedIndexInTheSameBatch() throws {
+        var bench = try ApplyBench()
+        try bench.apply(.openSession(ApplyBench.session(1)))
+        for number: UInt64 in 1...5 {
+            try bench.operation(1, serial: number, mark: 1, try TestOperations.put("k", number))
+            let index = bench.index
+            try bench.reload()
+            #expect(bench.index == index)
+        }
+        #expect(try bench.versionCount() == 5)
+    }
+
     @Test("A node that starts again has a new session, and its old one is gone everywhere")
     func newSession() throws {
         let cluster = try TestCluster.ready(3)

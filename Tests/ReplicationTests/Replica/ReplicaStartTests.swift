@@ -94,4 +94,22 @@ struct ReplicaStartTests {
             try Replica(start, settings: ReplicaSettings())
         }
     }
+
+    // A directory of a single node with objects: the log is empty, but the positions given with it were the state's, and the core trapped.
+    @Test("A node that was alone founds a cluster behind what it has", arguments: [[1], [1, 2, 3]])
+    func aloneBefore(configured: [UInt64]) throws {
+        var stored = StoredLog()
+        stored.applied = LogIndex(9)
+        let replica = try Replica(
+            ReplicaStart(
+                identity: NodeIdentity(NodeID(1), Incarnation(7)), start: 1, stored: stored,
+                state: Self.state(applied: 9, term: 0, genesis: nil), snapshot: nil,
+                configured: configured.map { ConfiguredNode(NodeID($0), address: []) }, seed: 1), settings: ReplicaSettings())
+        guard case .founding(let genesis) = replica.phase else {
+            Issue.record("it is \(replica.phase)")
+            return
+        }
+        #expect(genesis.index == LogIndex(9))
+        #expect(genesis.configuration == Configuration(voters: [NodeID(1)]))
+    }
 }

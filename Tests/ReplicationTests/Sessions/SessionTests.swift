@@ -16,7 +16,7 @@ struct ApplyBench {
         cluster: ClusterID(77), index: LogIndex(1), configuration: Configuration(voters: nodes),
         members: nodes.map { Member(NodeIdentity($0, Incarnation($0.rawValue + 100))) })
 
-    init(mutations: ReplicationMutations = []) throws {
+    init(mutations: ReplicationMutations = PutBack.bug) throws {
         self.mutations = mutations
         machine = try ReplicatedStateMachine(loading: store.makeSnapshot(), mutations: mutations)
         let transaction = store.makeTransaction()

@@ -164,8 +164,8 @@ struct SnapshotTests {
         let other = try #require(cluster.followers.first { $0 !== late })
         let token = cluster.command(.transferLeadership(to: other.node), on: first)
         try cluster.run { first.commands[token] != nil }
-        // The new leader's snapshot is another one: more has happened.
-        try cluster.putAndWait("other", 1, on: other)
+        // The new leader's snapshot is another one, in every chunk.
+        for number in 0..<60 { try cluster.putAndWait("k\(number)", UInt64(number) + 100, on: other) }
         _ = cluster.command(.takeSnapshot, on: other)
         cluster.loses = { envelope in
             if case .snapshotChunk(let chunk) = envelope.message, chunk.number == 2 {
@@ -177,6 +177,29 @@ struct SnapshotTests {
             return false
         }
         try cluster.run { late.installCount == 1 }
+        let hasFailed = late.notes.contains { if case .snapshotReceptionFailed = $0 { true } else { false } }
+        #expect(!hasFailed, "nothing was mixed that the whole snapshot's check had to find")
+        try cluster.settle()
+        try cluster.expectSound()
+    }
+
+    @Test("A chunk of another snapshot, whole in itself and at the place that is waited for, is not taken")
+    func chunkOfAnother() throws {
+        let (cluster, late) = try Self.withLateNode()
+        var isDone = false
+        cluster.loses = { envelope in
+            guard case .snapshotChunk(var chunk) = envelope.message, chunk.number == 2, !isDone else { return false }
+            isDone = true
+            chunk.id.fingerprint ^= 1
+            chunk.bytes[0] ^= 1
+            var strange = envelope
+            strange.message = .snapshotChunk(SnapshotChunk(id: chunk.id, number: 2, bytes: chunk.bytes))
+            cluster.deliver(strange)
+            return false
+        }
+        try late.begin(at: cluster.now)
+        try cluster.run { late.installCount == 1 }
+        #expect(!late.notes.contains { if case .snapshotReceptionFailed = $0 { true } else { false } }, "a snapshot of two")
         try cluster.settle()
         try cluster.expectSound()
     }
@@ -243,14 +266,14 @@ struct SnapshotTests {
         let (cluster, late) = try Self.withLateNode()
         let leader = try #require(cluster.leader)
         late.holdsInstall = true
-        try late.begin(at: cluster.now)
-        try cluster.run(upTo: 2000) { leader.replica?.core.progress(of: late.node)?.state == .snapshot }
         // One chunk for every twenty writes.
-        var number = 100
+        var number = 101
         cluster.loses = { envelope in
             if case .snapshotRequest = envelope.message { return number % 20 != 0 }
             return false
         }
+        try late.begin(at: cluster.now)
+        try cluster.run(upTo: 2000) { leader.replica?.core.progress(of: late.node)?.state == .snapshot }
         let base = leader.replica?.core.baseIndex
         while late.installCount == 0, number < 1000 {
             try cluster.putAndWait("k\(number)", 1, on: leader)

@@ -157,7 +157,8 @@ struct MetadataErrorMappingTests {
             (.keyTooLong, 400, "KeyTooLongError"), (.invalidKey, 400, "InvalidURI"), (.limitExceeded, 400, "InvalidRequest"),
             (.corruption, 500, "InternalError"), (.ioError, 500, "InternalError"), (.noSpace, 507, "StorageFull"),
             (.unavailable, 503, "ServiceUnavailable"), (.unknownOutcome, 500, "InternalError"),
-            (.staleRead, 503, "ServiceUnavailable"), (.timeout, 503, "ServiceUnavailable"),
+            (.staleRead, 503, "ServiceUnavailable"), (.timeout, 503, "SlowDown"),
+            (.unknownTimeout, 503, "SlowDown"), (.notImplemented, 501, "NotImplemented"),
         ] as [(MetadataError.Code, UInt, String)])
     func code(_ code: MetadataError.Code, _ status: UInt, _ name: String) {
         let error = S3Error(MetadataError(code), bucket: "b", key: [UInt8](repeating: 1, count: 1025))

@@ -29,6 +29,16 @@ struct RegressionTests {
         Finding(
             scenario: "default", seed: 179,
             testDescription: "A crash between mkdir and fsync of the parent left a directory that no later start made durable"),
+        Finding(
+            scenario: "lives", seed: 67,
+            testDescription:
+                "An entry that is applied and a snapshot that replaces the state came of one event, and were taken for out of order"
+        ),
+        Finding(
+            scenario: "changes", seed: 52,
+            testDescription:
+                "A change was applied while a snapshot behind it was being installed, and its configuration was asked for too early"
+        ),
     ]
 
     @Test(arguments: findings) func staysAway(_ finding: Finding) throws {

@@ -44,6 +44,7 @@ struct SimulationTests {
             ("log/opens-without-hard-state", .damageIsNotTruncation), ("replica/reads-before-apply", .readsFreshEnough),
             ("replica/refuses-in-doubt", .refusedNeverAppears), ("replica/answers-before-commit", .acknowledgedWritesStay),
             ("replica/applies-retries-twice", .oneEffectPerOperation), ("replica/marks-too-far", .oneEffectPerOperation),
+            ("driver/replaces-log-first", .orderedPositions),
         ])
     func mutants(name: String, invariant: Invariant) throws {
         var found: Invariant?

@@ -20,35 +20,6 @@ struct ClusterTranscriptTests {
         #expect(differences.isEmpty, "\(differences)")
     }
 
-    /// Those that need no luck: the others are for random runs.
-    static let findable: [(mutation: RaftMutations, file: String)] = [
-        (.respondsBeforeDurable, "election-vote-is-durable-before-the-reply"),
-        (.countsOwnBeforeDurable, "election-single-node-acknowledges-after-sync"),
-        (.commitsEarlierTerms, "commit-entry-of-an-earlier-term"),
-        (.truncatesOnAgreement, "commit-late-and-repeated-appends"),
-        (.ignoresReplacedWrites, "commit-late-completion-of-a-replaced-write"),
-        (.readsBeforeFirstCommit, "read-before-the-first-commit-of-the-term"),
-        (.readsWithoutQuorum, "read-paused-old-leader"),
-        (.votesForShortLogs, "election-pre-vote-with-old-log"),
-        (.votesTwice, "election-vote-is-durable-before-the-reply"),
-        (.appliesBeforeDurable, "apply-not-beyond-the-durable-log"),
-        (.overlapsChanges, "membership-changes-do-not-overlap"),
-        (.ignoresOutgoingHalf, "membership-leader-crash-in-the-joint-phase"),
-        (.countsLearners, "membership-learner-does-not-count"),
-        (.keepsTailBehindSnapshot, "snapshot-over-a-conflicting-tail"),
-        (.installsStaleSnapshots, "snapshot-stale"),
-        (.commitsBeyondChanges, "membership-removed-leader-does-not-count"),
-    ]
-
-    @Test("A bug that others had shows in the transcript of its case", arguments: findable.indices)
-    func mutants(position: Int) throws {
-        let (mutation, file) = Self.findable[position]
-        let transcript = try TranscriptFiles.read("Transcripts/\(file).txt")
-        var cluster = ClusterTranscript(mutations: mutation)
-        let differences = try transcript.run(in: &cluster).differences(from: transcript)
-        #expect(!differences.isEmpty, "\(file)")
-    }
-
     /// What each of the commands shows.
     private func run(_ commands: [String]) throws -> [String] {
         let text = commands.map { $0 + "\n----\n" }.joined(separator: "\n")

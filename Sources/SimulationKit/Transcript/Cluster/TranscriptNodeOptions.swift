@@ -28,6 +28,8 @@ struct TranscriptNodeOptions {
         settings.priority = try command.count("priority") ?? 0
         settings.inflightCountMax = try command.count(command.has("inflight") ? "inflight" : "max-inflight") ?? .max
         settings.inflightByteCountMax = try command.count("max-inflight-bytes") ?? .max
+        // Limits of a script are bytes of payload.
+        settings.entryOverheadByteCount = 0
         settings.messageByteCountMax = try command.count("max-size-per-msg") ?? .max
         settings.uncommittedByteCountMax = try command.count("max-uncommitted-size") ?? .max
         settings.proposalByteCountMax = .max

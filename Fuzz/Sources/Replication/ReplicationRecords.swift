@@ -1,0 +1,1 @@
+../../../Sources/Replication/Apply/ReplicationRecords.swift

@@ -1,0 +1,1 @@
+../../../Sources/Replication/Sessions/Session.swift
