@@ -6,8 +6,9 @@ extension MetadataStateMachine {
     ///
     /// - Parameter old: what the record counted before, as returned then or from `RecordHash`; `nil`: it was absent.
     /// - Precondition: the key begins with `KeySchema.replicationPrefix`.
-    package mutating func putReplicationRecord(
-        _ value: [UInt8], for key: [UInt8], replacing old: StateDigest?, in transaction: some KeyValueTransaction
+    @specialized(where Transaction == RocksDBTransaction)
+    package mutating func putReplicationRecord<Transaction: KeyValueTransaction>(
+        _ value: [UInt8], for key: [UInt8], replacing old: StateDigest?, in transaction: Transaction
     ) -> StateDigest {
         precondition(key.starts(with: KeySchema.replicationPrefix), "a record of the replication layer under another's key")
         var writer = DigestingTransaction(transaction, digest: digest)
@@ -16,8 +17,9 @@ extension MetadataStateMachine {
         return new
     }
 
-    package mutating func deleteReplicationRecord(
-        _ key: [UInt8], removing old: StateDigest, in transaction: some KeyValueTransaction
+    @specialized(where Transaction == RocksDBTransaction)
+    package mutating func deleteReplicationRecord<Transaction: KeyValueTransaction>(
+        _ key: [UInt8], removing old: StateDigest, in transaction: Transaction
     ) {
         precondition(key.starts(with: KeySchema.replicationPrefix), "a record of the replication layer under another's key")
         var writer = DigestingTransaction(transaction, digest: digest)

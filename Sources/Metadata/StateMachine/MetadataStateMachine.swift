@@ -49,8 +49,9 @@ package struct MetadataStateMachine {
     /// - Parameter index: its place in the log, greater than `appliedIndex`.
     /// - Parameter effects: to be carried out after the commit; those of the operation are added.
     /// - Throws: the batch is lost, and so is this value.
-    package mutating func apply(
-        _ operation: MetadataOperation, at index: UInt64, in transaction: some KeyValueTransaction, effects: inout ApplyEffects
+    @specialized(where Transaction == RocksDBTransaction)
+    package mutating func apply<Transaction: KeyValueTransaction>(
+        _ operation: MetadataOperation, at index: UInt64, in transaction: Transaction, effects: inout ApplyEffects
     ) throws(MetadataStoreFailure) -> MetadataOutcome {
         precondition(!hasFailed, "a state machine that failed must be loaded anew")
         precondition(index > appliedIndex, "an operation is applied once, and in order")
@@ -80,7 +81,8 @@ package struct MetadataStateMachine {
     }
 
     /// Writes what is written once a batch. The commit must follow.
-    package mutating func finishBatch(in transaction: some KeyValueTransaction) {
+    @specialized(where Transaction == RocksDBTransaction)
+    package mutating func finishBatch<Transaction: KeyValueTransaction>(in transaction: Transaction) {
         precondition(!hasFailed, "a state machine that failed must be loaded anew")
         var writer = DigestingTransaction(transaction, digest: digest)
         bucketCache.finishBatch { entry in

@@ -15,7 +15,7 @@ struct PlainRead {
     init?(
         _ request: HTTPRequest, verifier: SignatureVerifier, reads consistency: ReadConsistency, nowMilliseconds: UInt64
     ) {
-        let method: StaticString
+        let method: String
         switch request.method {
         case .GET: (operation, method) = (.getObject, "GET")
         case .HEAD: (operation, method) = (.headObject, "HEAD")
@@ -23,7 +23,7 @@ struct PlainRead {
         }
         guard case .collected(let body) = request.body, body.readableBytes == 0,
             let (bucket, key) = Self.names(request.target),
-            let fields = PlainFields(request.headers),
+            let fields = RequestFields(request.headers),
             let identity = verifier.signer(
                 method: method, path: request.target, fields: fields, nowMilliseconds: nowMilliseconds)
         else { return nil }

@@ -68,6 +68,9 @@ package struct SignatureVerifier: Sendable {
     package func verify(
         method: HTTPMethod, target: S3Target, headers: HTTPHeaders, nowMilliseconds: UInt64
     ) throws(S3Error) -> VerifiedSignature {
+        if let signature = verifyAtOnce(method: method, target: target, headers: headers, nowMilliseconds: nowMilliseconds) {
+            return signature
+        }
         let authentication = AuthenticationHeaders(headers)
         guard
             let presented = try PresentedSignature(
@@ -101,22 +104,50 @@ package struct SignatureVerifier: Sendable {
                 seedSignature: Array(presented.signature.utf8)))
     }
 
+    /// As `verify` for the most frequent form: without a query, and signed as an earlier request over the path as sent.
+    ///
+    /// - Returns: `nil` when in doubt.
+    private func verifyAtOnce(
+        method: HTTPMethod, target: S3Target, headers: HTTPHeaders, nowMilliseconds: UInt64
+    ) -> VerifiedSignature? {
+        guard target.query.items.isEmpty, let fields = RequestFields(headers),
+            let payloadHash = try? PayloadHash(fields.contentHash),
+            let profile = profile(
+                method: method.rawValue, path: String(decoding: target.rawPath, as: UTF8.self), fields: fields,
+                nowMilliseconds: nowMilliseconds)
+        else { return nil }
+        return VerifiedSignature(
+            identity: profile.identity, payloadHash: payloadHash,
+            chunkSigning: ChunkSigningContext(
+                key: profile.key, scope: profile.scope, timestamp: fields.amazonDate,
+                seedSignature: Array(fields.authorization.utf8.suffix(SigningProfile.signatureDigitCount))))
+    }
+
     /// Who signed a plain request without a body, if that can be told at once: a signature like it has been verified before.
     ///
     /// - Parameter path: in canonical form, without a query.
     /// - Returns: `nil` when in doubt: `verify` knows, and says what is wrong.
     func signer(
-        method: StaticString, path: String, fields: PlainFields, nowMilliseconds: UInt64
+        method: String, path: String, fields: RequestFields, nowMilliseconds: UInt64
     ) -> S3Identity? {
-        guard fields.contentHash == StringToSign.emptyHash || fields.contentHash == "UNSIGNED-PAYLOAD",
-            let profile = profiles.profile(for: fields.authorization),
+        guard fields.isPlain, fields.contentHash == StringToSign.emptyHash || fields.contentHash == "UNSIGNED-PAYLOAD" else {
+            return nil
+        }
+        return profile(method: method, path: path, fields: fields, nowMilliseconds: nowMilliseconds)?.identity
+    }
+
+    /// The profile by which the request is signed, now.
+    private func profile(
+        method: String, path: String, fields: RequestFields, nowMilliseconds: UInt64
+    ) -> SigningProfile? {
+        guard let profile = profiles.profile(for: fields.authorization),
             let timestamp = S3Timestamp(basicISO8601: fields.amazonDate.utf8),
             abs(timestamp.seconds - S3Timestamp(milliseconds: nowMilliseconds).seconds) <= limits.clockSkewSecondsMax,
             profile.signs(
                 method: method, path: path, fields: fields,
                 signature: fields.authorization.utf8.suffix(SigningProfile.signatureDigitCount))
         else { return nil }
-        return profile.identity
+        return profile
     }
 
     private func checkScope(_ presented: PresentedSignature) throws(S3Error) {

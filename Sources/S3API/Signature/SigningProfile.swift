@@ -12,15 +12,13 @@ final class SigningProfile: Sendable {
     /// The header's text as far as `Signature=`.
     let text: Substring
     let identity: S3Identity
-    private let key: SigningKey
-    /// `YYYYMMDD`
-    private let day: String
+    let key: SigningKey
+    let scope: SigningScope
     /// The end of the string to sign's head, `20130524/us-east-1/s3/aws4_request\n`.
     private let scopeLine: [UInt8]
     private let names: [String]
-    /// What must be signed is: the host, and all of Amazon's headers.
+    /// The host is signed, and what every signed request has.
     private let coversAuthentication: Bool
-    private let coversChecksumMode: Bool
     /// The canonical request's last line but one, `host;x-amz-date\n`.
     private let namesLine: [UInt8]
 
@@ -32,11 +30,10 @@ final class SigningProfile: Sendable {
         text = prefix
         self.identity = identity
         self.key = key
-        day = presented.scope.date
+        scope = presented.scope
         scopeLine = Array("\(presented.scope.text)\n".utf8)
         names = presented.signedHeaders
         coversAuthentication = Set(names).isSuperset(of: ["host", "x-amz-date", "x-amz-content-sha256"])
-        coversChecksumMode = names.contains("x-amz-checksum-mode")
         namesLine = Array("\(presented.signedHeaders.joined(separator: ";"))\n".utf8)
     }
 
@@ -46,6 +43,11 @@ final class SigningProfile: Sendable {
         return prefix.hasSuffix("Signature=") ? prefix : nil
     }
 
+    /// Whether the headers of these names are signed.
+    private func covers(_ fieldNames: [String]) -> Bool {
+        fieldNames.allSatisfy { fieldName in names.contains { ASCIICase.equal($0, fieldName) } }
+    }
+
     /// Whether the headers are signed by `signature`, in the simplest of all cases: each signed header is there once and in
     /// canonical form, and so is the path. Everything else is `false`, right or wrong: whoever asks verifies it at length then.
     ///
@@ -53,12 +55,10 @@ final class SigningProfile: Sendable {
     ///   - path: in canonical form, without a query.
     ///   - signature: 64 digits.
     func signs(
-        method: StaticString, path: String, fields: PlainFields, signature: Substring.UTF8View
+        method: String, path: String, fields: RequestFields, signature: Substring.UTF8View
     ) -> Bool {
-        guard coversAuthentication, coversChecksumMode || !fields.wantsChecksum, fields.amazonDate.hasPrefix(day) else {
-            return false
-        }
-        var byteCount = method.utf8CodeUnitCount + path.utf8.count + namesLine.count + fields.contentHash.utf8.count + 8
+        guard coversAuthentication, fields.amazonDate.hasPrefix(scope.date), covers(fields.amazonNames) else { return false }
+        var byteCount = method.utf8.count + path.utf8.count + namesLine.count + fields.contentHash.utf8.count + 8
         for field in fields.all { byteCount += field.name.utf8.count + field.value.utf8.count + 2 }
         let hash = withUnsafeTemporaryAllocation(byteCount: byteCount, alignment: 1) { buffer -> SHA256Digest? in
             var text = TextWriter(buffer)
@@ -93,16 +93,20 @@ final class SigningProfile: Sendable {
     }
 }
 
-/// The headers of a request that asks for nothing unusual.
-struct PlainFields {
+/// The headers of a request, those of its authentication found.
+struct RequestFields {
     private(set) var all: [(name: String, value: String)] = []
     private(set) var authorization = ""
     /// 16 bytes: `YYYYMMDD'T'HHMMSS'Z'`.
     private(set) var amazonDate = ""
     private(set) var contentHash = ""
+    /// Of Amazon's other headers. They must be signed.
+    private(set) var amazonNames: [String] = []
     private(set) var wantsChecksum = false
+    /// None of the others can change what a read means.
+    private(set) var isPlain = true
 
-    /// - Returns: `nil` if a header might change what the request means, or if one of authentication is missing or repeated.
+    /// - Returns: `nil` if one of authentication is missing, repeated or of an unusual kind.
     init?(_ headers: HTTPHeaders) {
         guard headers.count <= SigningProfile.fieldCountMax else { return nil }
         all.reserveCapacity(headers.count)
@@ -110,31 +114,45 @@ struct PlainFields {
             guard let first = name.utf8.first else { return nil }
             switch first | 0x20 {
             case UInt8(ascii: "x"):
-                if ASCIICase.equal(name, "x-amz-date"), amazonDate.isEmpty {
-                    amazonDate = value
-                } else if ASCIICase.equal(name, "x-amz-content-sha256"), contentHash.isEmpty {
-                    contentHash = value
-                } else if ASCIICase.equal(name, "x-amz-checksum-mode") {
-                    guard ASCIICase.equal(value, "ENABLED") else { return nil }
-                    wantsChecksum = true
-                } else {
-                    return nil
-                }
+                guard take(name, value) else { return nil }
             case UInt8(ascii: "a"):
                 if ASCIICase.equal(name, "authorization") {
                     guard authorization.isEmpty else { return nil }
                     authorization = value
                 }
             case UInt8(ascii: "c") where ASCIICase.hasPrefix(name, "content-"):
-                guard ASCIICase.equal(name, "content-length") || ASCIICase.equal(name, "content-type") else { return nil }
-            case UInt8(ascii: "i") where ASCIICase.hasPrefix(name, "if-"): return nil
-            case UInt8(ascii: "r") where ASCIICase.equal(name, "range"): return nil
-            case UInt8(ascii: "t") where ASCIICase.equal(name, "transfer-encoding"): return nil
+                if !ASCIICase.equal(name, "content-length"), !ASCIICase.equal(name, "content-type") { isPlain = false }
+            case UInt8(ascii: "i") where ASCIICase.hasPrefix(name, "if-"): isPlain = false
+            case UInt8(ascii: "r") where ASCIICase.equal(name, "range"): isPlain = false
+            case UInt8(ascii: "t") where ASCIICase.equal(name, "transfer-encoding"): isPlain = false
             default: break
             }
             all.append((name, value))
         }
         guard amazonDate.utf8.count == 16, !contentHash.isEmpty, !authorization.isEmpty else { return nil }
+    }
+
+    /// A header that begins with an x. - Returns: false if it makes the request unusual.
+    private mutating func take(_ name: String, _ value: String) -> Bool {
+        if ASCIICase.equal(name, "x-amz-date") {
+            guard amazonDate.isEmpty else { return false }
+            amazonDate = value
+        } else if ASCIICase.equal(name, "x-amz-content-sha256") {
+            guard contentHash.isEmpty else { return false }
+            contentHash = value
+        } else if ASCIICase.equal(name, "x-amz-security-token") {
+            return false
+        } else if ASCIICase.hasPrefix(name, "x-amz-") {
+            amazonNames.append(name)
+            if ASCIICase.equal(name, "x-amz-checksum-mode"), ASCIICase.equal(value, "ENABLED") {
+                wantsChecksum = true
+            } else {
+                isPlain = false
+            }
+        } else {
+            isPlain = false
+        }
+        return true
     }
 
     /// The value of the one header of that name; `nil` if there is none, or several, or one that has to be normalized first.
