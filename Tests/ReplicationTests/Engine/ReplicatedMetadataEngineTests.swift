@@ -44,7 +44,8 @@ struct ReplicatedMetadataEngineTests {
         }
     }
 
-    private func put(_ key: String, _ engine: ReplicatedMetadataEngine, _ consistency: WriteConsistency = .strong) async throws {
+    private func put(_ key: String, _ engine: ReplicatedMetadataEngine, _ consistency: WriteConsistency = .strong) async throws
+    {
         let request = PutObject(
             bucket: Self.bucket, key: try ObjectKey(Array(key.utf8)), body: .inline(ByteBuffer(string: key)),
             etag: ETag(high: 1, low: 2), owner: Self.owner)
