@@ -125,9 +125,10 @@ extension RaftNode {
         case .stopped(let reason): return (.stopped, "\(reason)")
         case .member: break
         }
-        guard core.leader != nil else { return (.recovering, "there is no leader") }
-        let behind = core.commit.rawValue - min(core.commit.rawValue, replica.applied.rawValue)
-        // Until the leader has spoken, commit is what this node knew when it went down.
+        guard let leader = core.leader else { return (.recovering, "there is no leader") }
+        // To a node that lacks much the leader tells a commit no higher than what that node has; its own applied index says more.
+        let committed = max(core.commit, replica.appliedIndex(of: leader) ?? .zero)
+        let behind = committed.rawValue - min(committed.rawValue, replica.applied.rawValue)
         guard behind <= Self.reachEntryCount, replica.applied > .zero else {
             return (.recovering, "\(behind) committed entries are not applied yet")
         }

@@ -42,6 +42,7 @@ package struct Mutant: Sendable {
         "raft/keeps-truncated-changes": "another leader must cut a change away and put the next one at the same index",
         "raft/installs-stale-snapshots": "the log must have forgotten where the snapshot ends, which it nearly always holds",
         "raft/forgets-removed-nodes": "who was removed and is not told asks for votes, and gets none",
+        "raft/counts-earlier-terms": "an acknowledgement must be late by a term, of an entry that the new leader has replaced",
         "raft/reuses-read-positions": "an answer must be late by a start, and be too old for the read that has its number",
         "log/leaves-torn-tail": "what is written next must end where a torn block begins",
         "log/forgets-place": "a block in another's place has the wrong number, too",
