@@ -21,6 +21,7 @@ let package = Package(
     targets: [
         // Ground floor: each is one sentence, none knows S3 or Raft.
         .target(name: "CChecksum"),
+        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CRocksDB", providers: [.apt(["librocksdb-dev"])]),
         .target(name: "Checksum", dependencies: ["CChecksum"]),
         .target(name: "FileSystem"),
@@ -125,7 +126,7 @@ let package = Package(
         .executableTarget(
             name: "rustfs-metadata",
             dependencies: [
-                "AdminAPI", "Configuration", "FileSystem", "HTTPServer", "KeyValueStore", "Metadata",
+                "AdminAPI", "CMalloc", "Configuration", "FileSystem", "HTTPServer", "KeyValueStore", "Metadata",
                 "ObjectDataStore", "PeerTransport", "Raft", "Replication", "S3API", "Telemetry", nioCore,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),

@@ -21,6 +21,8 @@ extension RocksDBDatabase {
     }
 
     private func write(_ batch: OpaquePointer?, synced: Bool) throws(KeyValueStoreError) {
+        // A thread's own, and nobody reads the counters: each comparison of keys would count itself.
+        rocksdb_set_perf_level(CInt(rocksdb_disable))
         let options = rocksdb_writeoptions_create()
         defer { rocksdb_writeoptions_destroy(options) }
         rocksdb_writeoptions_disable_WAL(options, usesWriteAheadLog ? 0 : 1)

@@ -38,6 +38,9 @@ struct RocksDBNativeOptions: ~Copyable {
         rocksdb_options_set_atomic_flush(native, options.usesWriteAheadLog ? 0 : 1)
         rocksdb_options_set_write_buffer_size(native, options.writeBufferBytes)
         rocksdb_options_set_db_write_buffer_size(native, options.writeBuffersBytesMax)
+        // Most keys that a write looks up are new: the filter spares the search of the memtable.
+        rocksdb_options_set_memtable_prefix_bloom_size_ratio(native, options.memtableBloomRatio)
+        rocksdb_options_set_memtable_whole_key_filtering(native, 1)
         rocksdb_options_set_max_background_jobs(native, CInt(clamping: options.backgroundJobs))
         rocksdb_options_set_max_open_files(native, CInt(clamping: options.openFilesMax))
         // Readers on event loops release iterators and snapshots: deleting what those held is left to background threads.

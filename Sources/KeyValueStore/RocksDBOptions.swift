@@ -23,6 +23,9 @@ package struct RocksDBOptions: Sendable {
     /// Flushes and compactions that run at once.
     package var backgroundJobs = 2
     package var bloomBitsPerKey = 10.0
+    /// The share of `writeBufferBytes` that is set aside for each memtable's filter. Records take up some 300 bytes, so this gives each
+    /// about as many bits as a table file's filter does.
+    package var memtableBloomRatio = 0.005
 
     package init() {}
 }

@@ -34,7 +34,7 @@ extension RaftCore {
             payloads.reduce(0) { $0 + $1.count }, count: payloads.count, largest: payloads.reduce(0) { max($0, $1.count) })
         let first = log.lastIndex.next
         for payload in payloads { appendOwnEntry(.normal, payload) }
-        sendProposals()
+        broadcastSoon()
         return (first, term)
     }
 
@@ -42,18 +42,23 @@ extension RaftCore {
     package mutating func propose(_ payload: [UInt8]) throws(ProposalRefusal) -> (index: LogIndex, term: Term) {
         try checkProposal(payload.count, count: 1, largest: payload.count)
         appendOwnEntry(.normal, payload)
-        sendProposals()
+        broadcastSoon()
         return (log.lastIndex, term)
     }
 
-    private mutating func sendProposals() {
-        if settings.batchesProposals { hasUnsentProposals = true } else { broadcastAppend() }
+    /// Sends new entries and a higher commit index to all, with all else that comes up until `takeReady`.
+    mutating func broadcastSoon() {
+        if settings.batchesAppends { hasUnsentAppends = true } else { broadcastAppend() }
     }
 
-    mutating func flushProposals() {
-        guard hasUnsentProposals else { return }
-        hasUnsentProposals = false
-        if role == .leader { broadcastAppend() }
+    mutating func flushAppends() {
+        guard hasUnsentAppends else { return }
+        hasUnsentAppends = false
+        guard role == .leader else { return }
+        for position in peers.indices where peers[position].node != id {
+            sendAppend(to: position, evenEmpty: peers[position].canTakeCommit(log.commit))
+            sendAppends(to: position)
+        }
     }
 
     func checkProposal(_ payloadByteCount: Int, count: Int, largest: Int) throws(ProposalRefusal) {
@@ -166,19 +171,24 @@ extension RaftCore {
         case .replicate: peers[position].inflights.remove(upTo: response.index)
         }
         if advanceCommit() {
-            broadcastAppend()
-        } else if wasPaused || peers[position].canTakeCommit(log.commit) {
+            broadcastSoon()
+        } else if wasPaused {
             sendAppend(to: position, evenEmpty: true)
         }
         // An answer may have made room for several.
-        sendAppends(to: position)
+        if settings.batchesAppends {
+            hasUnsentAppends = true
+        } else {
+            if peers[position].canTakeCommit(log.commit) { sendAppend(to: position, evenEmpty: true) }
+            sendAppends(to: position)
+        }
         if node == transferTarget, peers[position].match == log.lastIndex { send(.timeoutNow, to: node) }
     }
 
     /// This node's own log is durable up to there.
     mutating func acknowledgeSelf(_ index: LogIndex) {
         guard let position = peerPosition(id), peers[position].acknowledge(index) else { return }
-        if advanceCommit() { broadcastAppend() }
+        if advanceCommit() { broadcastSoon() }
     }
 
     /// Entries of this term are committed by counting, and all before them with them (Raft paper, section 5.4.2).

@@ -49,8 +49,8 @@ package struct RaftCore: Sendable {
     /// A change in the log, up to this index, takes this leader's vote away.
     var leavingIndex: LogIndex?
     var uncommittedByteCount = 0
-    /// Proposed entries wait to be sent.
-    var hasUnsentProposals = false
+    /// Entries or a commit index wait to be sent.
+    var hasUnsentAppends = false
     var reads: ReadQueue
 
     // Storage.
@@ -179,7 +179,7 @@ package struct RaftCore: Sendable {
     /// All that has come up since the last time; nil if nothing has.
     package mutating func takeReady() -> Ready? {
         flushReads()
-        flushProposals()
+        flushAppends()
         handOutWrites()
         handOutEntriesToApply()
         log.trimCache(byteCountMax: settings.cacheByteCountMax)
@@ -195,7 +195,7 @@ package struct RaftCore: Sendable {
 
     /// Whether `takeReady` would return something. May be true for nothing.
     package var hasReady: Bool {
-        !ready.isEmpty || !responses.isEmpty || reads.isOpen || hasUnsentProposals || log.firstUnwritten <= log.lastIndex
+        !ready.isEmpty || !responses.isEmpty || reads.isOpen || hasUnsentAppends || log.firstUnwritten <= log.lastIndex
             || handedHardState.term != term || handedHardState.vote != vote || canHandOutEntriesToApply
             || standing != shownStanding
     }

@@ -19,11 +19,13 @@ package struct RaftSettings: Sendable {
     package var entryOverheadByteCount = 64
     /// Bytes of entries in one append message; a single larger entry goes alone.
     package var messageByteCountMax = 1 << 20
-    /// Append messages on their way to one peer, and the bytes in them.
-    package var inflightCountMax = 256
+    /// Append messages with entries on their way to one peer, and the bytes in them. What comes up meanwhile leaves together when there is
+    /// room: a peer's disk takes one after the other anyway, so that more of them would only be smaller.
+    package var inflightCountMax = 4
     package var inflightByteCountMax = 16 << 20
-    /// Entries proposed between two calls of `takeReady` leave together; otherwise each at once, in a message of its own.
-    package var batchesProposals = true
+    /// Entries proposed and commits found out between two calls of `takeReady` leave together; otherwise each at once, in a message of its
+    /// own.
+    package var batchesAppends = true
     /// Bytes of entries that a leader has appended and not seen committed; a single proposal may exceed it.
     package var uncommittedByteCountMax = 64 << 20
     /// Bytes of payload in one proposal.

@@ -42,6 +42,7 @@ struct Serve: AsyncParsableCommand {
             print("The configuration is valid.")
             return
         }
+        Allocator.configure()
         // A client, or the reader of the log, that goes away is an error of one write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         let logger = bootstrapLogging(loaded.configuration.log)

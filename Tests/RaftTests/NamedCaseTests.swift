@@ -415,7 +415,7 @@ struct NamedCaseTests {
     func window() throws {
         var lab = try Lab(voters: 3) {
             $0.inflightCountMax = 4
-            $0.batchesProposals = false
+            $0.batchesAppends = false
         }
         try lab.elect(1)
         for value in 0..<50 as Range<UInt8> { try lab.act(1) { _ = try $0.propose([value]) } }

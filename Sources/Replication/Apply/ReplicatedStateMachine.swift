@@ -71,23 +71,28 @@ package struct ReplicatedStateMachine {
     }
 
     /// The results that the session of a node keeps, in order: what a replica whose state was replaced learns of its operations from.
-    package func results(of node: NodeID, _ reader: some KeyValueReader) throws(MetadataStoreFailure) -> [SessionResult] {
+    package func results(of node: NodeID) throws(MetadataStoreFailure) -> [SessionResult] {
         guard let place = sessions.place(of: node) else { return [] }
+        let mark = sessions[place].record.mark
         var results: [SessionResult] = []
-        for (serial, _) in sessions[place].results {
-            let record = try result(node, serial, reader)
-            results.append(SessionResult(serial: serial, index: record.index, outcome: record.outcome))
+        for page in sessions[place].pages {
+            results += try Self.results(of: page).filter { $0.serial >= mark }.sorted { $0.serial < $1.serial }
         }
         return results
     }
 
-    private func result(
-        _ node: NodeID, _ serial: Serial, _ reader: some KeyValueReader
-    ) throws(MetadataStoreFailure) -> ResultRecord {
-        guard let value = try StoredReplication.read(reader, ReplicationKeys.result(node, serial)) else {
+    private static func results(of page: ResultPage) throws(MetadataStoreFailure) -> [SessionResult] {
+        do throws(DecodingFault) { return try page.decode() } catch {
+            throw .damaged(RecordDamage("result", error.description))
+        }
+    }
+
+    private func result(_ serial: Serial, _ place: Int) throws(MetadataStoreFailure) -> SessionResult {
+        let page = sessions[place].pages[sessions[place].place(ofPage: ResultPage.number(of: serial))]
+        guard let result = try Self.results(of: page).first(where: { $0.serial == serial }) else {
             throw .damaged(RecordDamage("result", "it is missing"))
         }
-        return try StoredReplication.decoded("result", value, ResultRecord.decode)
+        return result
     }
 
     // MARK: Founding
@@ -128,7 +133,10 @@ package struct ReplicatedStateMachine {
             if metadata.appliedIndex < entry.index.rawValue { metadata.skip(to: entry.index.rawValue) }
             term = entry.term
         }
-        for place in sessions.sessions.indices where sessions[place].isChanged { writeSession(place, in: transaction) }
+        for place in sessions.sessions.indices {
+            if sessions[place].isChanged { writeSession(place, in: transaction) }
+            writeResults(place, in: transaction)
+        }
         finishBatch(in: transaction)
         report.index = appliedIndex
         report.term = term
@@ -191,15 +199,15 @@ package struct ReplicatedStateMachine {
             guard serial >= mark else { return .acknowledged }
             if sessions[place].has(serial) {
                 do throws(MetadataStoreFailure) {
-                    let record = try result(node, serial, transaction)
-                    return .repeated(record.index, record.outcome)
+                    let result = try result(serial, place)
+                    return .repeated(result.index, result.outcome)
                 } catch { throw .store(error) }
             }
         }
         guard serial.rawValue - min(mark, serial).rawValue < SessionLimits.windowCount else { return .beyondWindow }
         let outcome = try perform(operation, entry, in: transaction, &report)
         if !mutations.contains(.dropsResults), !sessions[place].has(serial) {
-            keep(ResultRecord(index: entry.index, outcome: outcome), serial, place, in: transaction)
+            sessions[place].keep(SessionResult(serial: serial, index: entry.index, outcome: outcome))
         }
         return .applied(outcome)
     }
@@ -216,14 +224,6 @@ package struct ReplicatedStateMachine {
         } catch { throw .store(error) }
     }
 
-    private mutating func keep(
-        _ record: ResultRecord, _ serial: Serial, _ place: Int, in transaction: some KeyValueTransaction
-    ) {
-        let key = ReplicationKeys.result(sessions[place].record.session.node, serial)
-        let contribution = metadata.putReplicationRecord(record.encode(), for: key, replacing: nil, in: transaction)
-        sessions[place].results.insert((serial, contribution), at: sessions[place].place(of: serial))
-    }
-
     /// Results below the mark have been answered: they go.
     private mutating func advance(_ place: Int, to mark: Serial, in transaction: some KeyValueTransaction) {
         guard mark > sessions[place].record.mark else { return }
@@ -234,12 +234,15 @@ package struct ReplicatedStateMachine {
 
     private mutating func dropResults(_ place: Int, below mark: Serial, in transaction: some KeyValueTransaction) {
         let node = sessions[place].record.session.node
-        let end = sessions[place].place(of: mark)
-        for (serial, contribution) in sessions[place].results[..<end] {
+        let pages = sessions[place].pages
+        guard let first = pages.first, first.end <= mark else { return }
+        let kept = pages.firstIndex { $0.end > mark } ?? pages.count
+        for page in pages[..<kept] {
+            guard let contribution = page.contribution else { continue }
             metadata.deleteReplicationRecord(
-                ReplicationKeys.result(node, serial), removing: contribution, in: transaction)
+                ReplicationKeys.results(node, page: page.number), removing: contribution, in: transaction)
         }
-        sessions[place].results.removeFirst(end)
+        sessions[place].pages.removeFirst(kept)
     }
 
     // MARK: Sessions
@@ -294,6 +297,17 @@ package struct ReplicatedStateMachine {
             record.encode(), for: ReplicationKeys.session(record.session.node), replacing: sessions[place].contribution,
             in: transaction)
         sessions[place].isChanged = false
+    }
+
+    private mutating func writeResults(_ place: Int, in transaction: some KeyValueTransaction) {
+        let node = sessions[place].record.session.node
+        for number in sessions[place].pages.indices where sessions[place].pages[number].isChanged {
+            let page = sessions[place].pages[number]
+            let contribution = metadata.putReplicationRecord(
+                page.bytes, for: ReplicationKeys.results(node, page: page.number), replacing: page.contribution,
+                in: transaction)
+            sessions[place].pages[number].stored(contribution)
+        }
     }
 
     // MARK: The cluster

@@ -15,18 +15,18 @@ package enum ReplicationKeys {
         return key
     }
 
-    static func result(_ node: NodeID, _ serial: Serial) -> [UInt8] {
+    static func results(_ node: NodeID, page number: UInt64) -> [UInt8] {
         var key = resultPrefix
         key.reserveCapacity(resultPrefix.count + 16)
         key.appendBigEndian(node.rawValue)
-        key.appendBigEndian(serial.rawValue)
+        key.appendBigEndian(number)
         return key
     }
 
-    /// The serial at the end of a result's key.
-    static func serial(in key: [UInt8]) -> Serial? {
+    /// The number of the page at the end of its key.
+    static func page(in key: [UInt8]) -> UInt64? {
         guard key.count == resultPrefix.count + 16 else { return nil }
-        return Serial(key.suffix(8).reduce(0) { $0 << 8 | UInt64($1) })
+        return key.suffix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
 
     /// Above all keys that begin with `prefix` and a number.

@@ -4,7 +4,7 @@ import Raft
 
 /// The sessions of the replicated state: what makes an operation that is sent twice take effect once.
 ///
-/// The results themselves are in the store; here are their serials, and what each counts in the digest.
+/// Small: the results of a session lie within its window, and go when their proposer has acknowledged them.
 struct SessionTable {
     struct Session {
         var record: SessionRecord
@@ -12,24 +12,29 @@ struct SessionTable {
         var contribution: StateDigest?
         /// The stored record says something else.
         var isChanged = false
-        /// Sorted by serial.
-        var results: [(serial: Serial, contribution: StateDigest)] = []
+        /// Those with results from the mark on, sorted by number.
+        var pages: [ResultPage] = []
 
-        /// Where the result is, or belongs.
-        func place(of serial: Serial) -> Int {
+        /// Where the page is, or belongs.
+        func place(ofPage number: UInt64) -> Int {
             // Mostly at the end.
-            guard let last = results.last, last.serial >= serial else { return results.count }
-            var (low, high) = (0, results.count)
-            while low < high {
-                let middle = (low + high) / 2
-                if results[middle].serial < serial { low = middle + 1 } else { high = middle }
-            }
-            return low
+            (pages.lastIndex { $0.number < number } ?? -1) + 1
         }
 
         func has(_ serial: Serial) -> Bool {
-            let place = place(of: serial)
-            return place < results.count && results[place].serial == serial
+            let number = ResultPage.number(of: serial)
+            let place = place(ofPage: number)
+            return place < pages.count && pages[place].number == number && pages[place].has(serial)
+        }
+
+        /// - Precondition: `has(result.serial)` is false.
+        mutating func keep(_ result: SessionResult) {
+            let number = ResultPage.number(of: result.serial)
+            let place = place(ofPage: number)
+            if place == pages.count || pages[place].number != number {
+                pages.insert(ResultPage(number: number), at: place)
+            }
+            pages[place].append(result)
         }
     }
 
@@ -47,13 +52,17 @@ struct SessionTable {
         }
         for place in sessions.indices {
             let node = sessions[place].record.session.node
-            let first = ReplicationKeys.result(node, Serial(0))
-            let end = ReplicationKeys.result(node, Serial(.max))
+            let first = ReplicationKeys.results(node, page: 0)
+            let end = ReplicationKeys.results(node, page: .max)
             try StoredReplication.forEach(reader, from: first, to: end) { (key, value) throws(MetadataStoreFailure) in
-                guard let serial = ReplicationKeys.serial(in: key) else {
+                guard let number = ReplicationKeys.page(in: key) else {
                     throw .damaged(RecordDamage("result", "its key is malformed"))
                 }
-                sessions[place].results.append((serial, RecordHash.contribution(KeySchema.system, key, value)))
+                let contribution = RecordHash.contribution(KeySchema.system, key, value)
+                sessions[place].pages.append(
+                    try StoredReplication.decoded("result", value) { (bytes) throws(DecodingFault) in
+                        try ResultPage(number: number, stored: bytes, contribution: contribution)
+                    })
             }
         }
     }

@@ -214,7 +214,7 @@ final class Applier: Sendable {
                 let old = state.store
                 state = State(store: store, machine: machine)
                 old.close()
-                return .success(InstalledState(state: machine.state, results: try machine.results(of: node, snapshot)))
+                return .success(InstalledState(state: machine.state, results: try machine.results(of: node)))
             } catch { return .failure(InstallFailure(detail: "\(error)")) }
         }
         switch result {

@@ -40,7 +40,7 @@ extension RaftNode: PeerTransportDelegate {
         }
     }
 
-    package func readCompleted() { act() }
+    package func readCompleted() { actSoon() }
 
     package func connected(_ peer: PeerIdentity, version: UInt16) {
         handle(.connected(NodeID(peer.node)))

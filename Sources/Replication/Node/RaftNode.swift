@@ -34,8 +34,15 @@ package final class RaftNode: @unchecked Sendable {
     }
 
     private struct Inbox {
+        enum WakeUp {
+            case none
+            /// Some caller's event loop will wake the node's when its turn ends.
+            case promised
+            case given
+        }
+
         var inputs: [Input] = []
-        var isScheduled = false
+        var wakeUp = WakeUp.none
         /// The loop takes nothing more.
         var isClosed = false
     }
@@ -71,6 +78,7 @@ package final class RaftNode: @unchecked Sendable {
     private var lastToken: UInt64 = 0
     private var timer: RepeatedTask?
     private var isActing = false
+    private var willAct = false
     private var notes = NoteGate()
 
     init(_ opened: OpenedNode, group: MultiThreadedEventLoopGroup) {
@@ -101,12 +109,12 @@ package final class RaftNode: @unchecked Sendable {
 
     /// Returns what became of the write; at the latest when its time is over.
     package func propose(_ operation: [UInt8], level: WriteLevel, timeoutMilliseconds: UInt64) async -> ProposalOutcome {
-        await withCheckedContinuation { post(.propose(operation, level, timeoutMilliseconds: timeoutMilliseconds, $0)) }
+        await withCheckedContinuation { postRequest(.propose(operation, level, timeoutMilliseconds: timeoutMilliseconds, $0)) }
     }
 
     /// Returns when the published view is what the read asks for.
     package func awaitRead(_ options: ReadOptions, timeoutMilliseconds: UInt64) async -> ReadOutcome {
-        await withCheckedContinuation { post(.read(options, timeoutMilliseconds: timeoutMilliseconds, $0)) }
+        await withCheckedContinuation { postRequest(.read(options, timeoutMilliseconds: timeoutMilliseconds, $0)) }
     }
 
     package func perform(_ command: OperatorCommand) async -> CommandOutcome {
@@ -118,14 +126,41 @@ package final class RaftNode: @unchecked Sendable {
         let posting = inbox.withLock { inbox -> Posting in
             if inbox.isClosed { return .late }
             inbox.inputs.append(input)
-            defer { inbox.isScheduled = true }
-            return inbox.isScheduled ? .another : .first
+            defer { inbox.wakeUp = .given }
+            return inbox.wakeUp == .given ? .another : .first
         }
         switch posting {
         case .first: loop.execute { [self] in drain() }
         case .another: break
         case .late: Self.refuse(input)
         }
+    }
+
+    /// Hands the loop a caller's request. An event loop has more of them mostly, from the sockets that were ready together with this one's:
+    /// they go as one when its turn ends, and so through the log and to the peers.
+    private func postRequest(_ input: Input) {
+        guard let caller = MultiThreadedEventLoopGroup.currentEventLoop, caller !== loop else { return post(input) }
+        let posting = inbox.withLock { inbox -> Posting in
+            if inbox.isClosed { return .late }
+            inbox.inputs.append(input)
+            guard inbox.wakeUp == .none else { return .another }
+            inbox.wakeUp = .promised
+            return .first
+        }
+        switch posting {
+        case .first: caller.execute { [self] in keepPromise() }
+        case .another: break
+        case .late: Self.refuse(input)
+        }
+    }
+
+    private func keepPromise() {
+        let isDue = inbox.withLock { inbox in
+            guard inbox.wakeUp == .promised else { return false }
+            inbox.wakeUp = .given
+            return true
+        }
+        if isDue { loop.execute { [self] in drain() } }
     }
 
     var isClosed: Bool { inbox.withLock { $0.isClosed } }
@@ -144,12 +179,22 @@ package final class RaftNode: @unchecked Sendable {
 
     private func drain() {
         let inputs = inbox.withLock { inbox in
-            inbox.isScheduled = false
+            inbox.wakeUp = .none
             defer { inbox.inputs = [] }
             return inbox.inputs
         }
         for input in inputs { take(input) }
-        act()
+        if !willAct { act() }
+    }
+
+    /// Acts when all sockets that are ready have been read: what several peers have sent is answered in one go.
+    func actSoon() {
+        guard !willAct else { return }
+        willAct = true
+        loop.assumeIsolated().execute { [self] in
+            willAct = false
+            act()
+        }
     }
 
     private func take(_ input: Input) {
@@ -209,7 +254,7 @@ package final class RaftNode: @unchecked Sendable {
     private func tick() {
         lag.tick(at: BootClock.now, last: replica.core.lastIndex.rawValue)
         handle(.tick)
-        act()
+        drain()
     }
 
     // MARK: Start and end

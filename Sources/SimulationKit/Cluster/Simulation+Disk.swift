@@ -211,7 +211,7 @@ extension Simulation {
 
     private func results(_ node: SimulatedNode, _ process: NodeProcess) throws(InvariantViolation) -> [SessionResult] {
         do {
-            return try process.machine.results(of: node.id, node.store.makeSnapshot())
+            return try process.machine.results(of: node.id)
         } catch { throw InvariantViolation(.noInternalError, "node \(node.id) cannot read its session: \(error)") }
     }
 

@@ -20,7 +20,7 @@ struct OutcomeBytesTests {
             }
             expected.append(outcome)
         }
-        let results = try bench.machine.results(of: NodeID(1), bench.store.makeSnapshot())
+        let results = try bench.machine.results(of: NodeID(1))
         #expect(results.map(\.outcome) == expected)
         let kinds = Set(expected.map { "\($0)".prefix(90) })
         #expect(kinds.count > 2, "\(kinds)")

@@ -294,7 +294,7 @@ final class TestNode {
             self.machine = machine
             self.reception = nil
             installCount += 1
-            let state = InstalledState(state: machine.state, results: try machine.results(of: node, reader))
+            let state = InstalledState(state: machine.state, results: try machine.results(of: node))
             answer(.installed(token: append.token, state), at: now)
         } catch { answer(.installFailed(detail: "\(error)"), at: now) }
     }

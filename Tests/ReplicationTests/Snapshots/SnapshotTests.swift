@@ -242,6 +242,7 @@ struct SnapshotTests {
         for number in 0..<60 { try cluster.putAndWait("k\(number)", UInt64(number), on: leader) }
         let third = try cluster.add(MembershipTests.newcomer(6, settings: Self.settings))
         var most = 0
+        var isHeld = true
         var open: Set<NodeID> = []
         cluster.loses = { envelope in
             switch envelope.message {
@@ -250,10 +251,14 @@ struct SnapshotTests {
             default: break
             }
             most = max(most, open.count)
+            // Nobody is done before all three want one.
+            if case .snapshotChunk = envelope.message { return isHeld }
             return false
         }
         for node in late { try node.begin(at: cluster.now) }
         _ = cluster.command(.add(NodeID(6), address: []), on: leader)
+        cluster.run(milliseconds: 500)
+        isHeld = false
         try cluster.run { (late + [third]).allSatisfy { $0.installCount == 1 } }
         #expect(most == 2)
         try cluster.settle()
@@ -314,9 +319,11 @@ struct SnapshotTests {
         let leader = try #require(cluster.leader)
         let node = try #require(cluster.followers.first)
         cluster.loses = { envelope in
-            // The node hears nothing of the log for a while.
-            if case .raft(_, .append) = envelope.message { return envelope.to == node.node }
-            return false
+            // The node hears nothing of the log for a while, nor of a snapshot.
+            switch envelope.message {
+            case .raft(_, .append), .snapshotOffer: return envelope.to == node.node
+            default: return false
+            }
         }
         let token = try cluster.put("inside", 7, on: node)
         try cluster.run { (try? leader.value("inside")) == 7 }

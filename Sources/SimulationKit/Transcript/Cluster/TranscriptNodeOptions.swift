@@ -36,7 +36,7 @@ struct TranscriptNodeOptions {
         settings.applyByteCountMax = try command.count("max-committed-size-per-ready") ?? .max
         settings.unappliedByteCountMax = settings.applyByteCountMax
         settings.cacheByteCountMax = .max
-        settings.batchesProposals = false
+        settings.batchesAppends = false
         settings.validatesChanges = !(try command.flag("disable-conf-change-validation") ?? false)
         settings.stepsDownOnRemoval = try command.flag("step-down-on-removal") ?? false
         settings.leavesInOrder = try command.flag("leave-in-order") ?? false
