@@ -118,6 +118,9 @@ extension HTTPConnection {
         case .now(let response):
             respond(response, number: number)
             return
+        case .promised(let promise):
+            promise(HTTPResponsePromise { self.respondSoon($0, number: number) })
+            return
         case .later(let body): produce = body
         }
         // Immediate: a handler that need not wait answers without a turn of the event loop.

@@ -41,6 +41,15 @@ extension HTTPConnection {
         }
     }
 
+    /// From any thread.
+    func respondSoon(_ response: @escaping @Sendable () -> HTTPResponse, number: UInt64) {
+        if loop.eventLoop.inEventLoop {
+            respond(response(), number: number)
+        } else {
+            loop.inbox.execute { self.respond(response(), number: number) }
+        }
+    }
+
     // MARK: On the event loop
 
     /// The request `number` is still the one to answer, and there is someone to answer.
