@@ -129,7 +129,7 @@ package final class ReplicatedMetadataEngine: CoordinatedEngine {
     }
 
     /// The last entry of the log that reads on this node see; nil once it is closed.
-    package var appliedIndex: UInt64? { try? publication.view().applied.index }
+    package var appliedIndex: UInt64? { publication.appliedIndex }
 
     // MARK: Writes
 

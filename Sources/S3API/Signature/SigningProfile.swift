@@ -103,7 +103,7 @@ final class SigningProfile: Sendable {
 
 /// The headers of a request, those of its authentication found.
 struct RequestFields {
-    private(set) var all: [(name: String, value: String)] = []
+    let all: HTTPHeaders
     private(set) var authorization = ""
     /// 16 bytes: `YYYYMMDD'T'HHMMSS'Z'`.
     private(set) var amazonDate = ""
@@ -117,7 +117,7 @@ struct RequestFields {
     /// - Returns: `nil` if one of authentication is missing, repeated or of an unusual kind.
     init?(_ headers: HTTPHeaders) {
         guard headers.count <= SigningProfile.fieldCountMax else { return nil }
-        all.reserveCapacity(headers.count)
+        all = headers
         for (name, value) in headers {
             guard let first = name.utf8.first else { return nil }
             switch first | 0x20 {
@@ -135,7 +135,6 @@ struct RequestFields {
             case UInt8(ascii: "t") where ASCIICase.equal(name, "transfer-encoding"): isPlain = false
             default: break
             }
-            all.append((name, value))
         }
         guard amazonDate.utf8.count == 16, !contentHash.isEmpty, !authorization.isEmpty else { return nil }
     }
