@@ -41,6 +41,15 @@ extension HTTPConnection {
         }
     }
 
+    /// From any thread.
+    func respondSoon(_ response: @escaping @Sendable () -> HTTPResponse, number: UInt64) {
+        if loop.eventLoop.inEventLoop {
+            respond(response(), number: number)
+        } else {
+            loop.inbox.execute { self.respond(response(), number: number) }
+        }
+    }
+
     // MARK: On the event loop
 
     /// The request `number` is still the one to answer, and there is someone to answer.
@@ -57,32 +66,28 @@ extension HTTPConnection {
 
     /// The response of which the head says all, or whose body is at hand.
     func writeWhole(_ response: HTTPResponse) {
-        guard let context else { return }
         switch response.body {
         case .none:
-            writeHead(response, framing: .none, context: context)
+            writeHead(response, framing: .none)
         case .omitted(let byteCount):
             precondition(exchange.isHead, "only the answer to HEAD leaves its body out")
-            writeHead(response, framing: .length(byteCount), context: context)
+            writeHead(response, framing: .length(byteCount))
         case .bytes(let bytes):
-            writeHead(response, framing: .length(UInt64(bytes.readableBytes)), context: context)
-            if bytes.readableBytes > 0, !exchange.isHead, response.status.allowsBody {
-                context.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: nil)
-            }
+            writeHead(response, framing: .length(UInt64(bytes.readableBytes)))
+            if bytes.readableBytes > 0, !exchange.isHead, response.status.allowsBody { wire.write(bytes) }
         case .streamed, .chunked:
             preconditionFailure("streamed responses have a writer")
         }
-        context.write(wrapOutboundOut(.end(nil)), promise: nil)
         flushSoon()
     }
 
     /// - Returns: whether a body has to be produced.
     private func beginStream(_ response: HTTPResponse, byteCount: UInt64?, number: UInt64) -> Bool {
-        guard isAnswering(number), let context else { return false }
+        guard isAnswering(number) else { return false }
         exchange.keepsAlive = keepsAlive(after: response) && (byteCount != nil || !exchange.isHTTP10)
         let framing: HTTPResponseFraming =
             if let byteCount { .length(byteCount) } else if exchange.isHTTP10 { .close } else { .chunked }
-        writeHead(response, framing: framing, context: context)
+        writeHead(response, framing: framing)
         guard !exchange.isHead, response.status.allowsBody else {
             flushSoon()
             finishResponse()
@@ -100,7 +105,7 @@ extension HTTPConnection {
     func writeBody(
         _ bytes: ByteBuffer, number: UInt64, writer: CheckedContinuation<HTTPResponseWriteError?, Never>
     ) {
-        guard isAnswering(number), let context, case .body(let remaining) = exchange.response else {
+        guard isAnswering(number), case .body(let remaining) = exchange.response else {
             writer.resume(returning: .connectionClosed)
             return
         }
@@ -117,7 +122,9 @@ extension HTTPConnection {
             writer.resume(returning: nil)
             return
         }
-        context.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: nil)
+        if isChunked { wire.write { $0.writeString("\(String(byteCount, radix: 16))\r\n") } }
+        wire.write(bytes)
+        if isChunked { wire.write { $0.writeStaticString("\r\n") } }
         flushSoon()
         guard isAnswering(number) else {
             // The flush found the connection broken.
@@ -133,15 +140,21 @@ extension HTTPConnection {
     }
 
     private func endStream(isWhole: Bool, number: UInt64) {
-        guard isAnswering(number), let context else { return }
+        guard isAnswering(number) else { return }
         guard isWhole, case .body(let remaining) = exchange.response, (remaining ?? 0) == 0 else {
             // The client must see a broken transfer, not a short object.
             closeNow()
             return
         }
-        context.write(wrapOutboundOut(.end(nil)), promise: nil)
+        if isChunked { wire.write { $0.writeStaticString("0\r\n\r\n") } }
         flushSoon()
         finishResponse()
+    }
+
+    /// The body under way has no declared length: its end is the last chunk, to a client of HTTP/1.0 that of the connection.
+    private var isChunked: Bool {
+        guard case .body(nil) = exchange.response else { return false }
+        return !exchange.isHTTP10
     }
 
     private func finishResponse() {
@@ -152,8 +165,8 @@ extension HTTPConnection {
         exchange.body?.abandonReader()
         let isBodyRead = exchange.body?.isComplete ?? true
         if !exchange.keepsAlive {
-            let lingers = !isBodyRead || input.heldByteCount > 0
-            input.discard()
+            let lingers = !isBodyRead || wire.heldByteCount > 0
+            wire.discard()
             exchange.body = nil
             closeAfterFlush(lingers: lingers)
         } else if isBodyRead {
@@ -176,12 +189,13 @@ extension HTTPConnection {
         return remaining <= UInt64(loop.limits.drainedBodyByteCountMax)
     }
 
-    private func writeHead(_ response: HTTPResponse, framing: HTTPResponseFraming, context: ChannelHandlerContext) {
+    private func writeHead(_ response: HTTPResponse, framing: HTTPResponseFraming) {
         loop.counters.countResponse(status: response.status.code)
-        let head = HTTPResponseHead(
-            response, framing: framing, isHead: exchange.isHead,
-            connection: exchange.keepsAlive ? (exchange.isHTTP10 ? .keepAlive : .unsaid) : .close,
-            date: loop.date.current())
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        let date = loop.date.current()
+        wire.write {
+            $0.writeHead(
+                response, framing: framing, isHead: exchange.isHead,
+                connection: exchange.keepsAlive ? (exchange.isHTTP10 ? .keepAlive : .unsaid) : .close, date: date)
+        }
     }
 }

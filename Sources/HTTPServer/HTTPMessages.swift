@@ -97,8 +97,24 @@ package protocol HTTPResponseWriter: Sendable {
 package enum HTTPReply: Sendable {
     /// The response was at hand: the request costs no task. Not a streamed one.
     case now(HTTPResponse)
+    /// It follows by the promise that the closure is given: the request costs no task. Not a streamed one.
+    case promised(@Sendable (HTTPResponsePromise) -> Void)
     /// It is made by a task of the connection's event loop.
     case later(@Sendable () async -> HTTPResponse)
+}
+
+/// The response that a handler has promised.
+package struct HTTPResponsePromise: Sendable {
+    private let deliver: @Sendable (@escaping @Sendable () -> HTTPResponse) -> Void
+
+    package init(_ deliver: @escaping @Sendable (@escaping @Sendable () -> HTTPResponse) -> Void) {
+        self.deliver = deliver
+    }
+
+    /// To be called once, from any thread; until then the connection waits. The response is made on the connection's event loop.
+    package func complete(_ response: @escaping @Sendable () -> HTTPResponse) {
+        deliver(response)
+    }
 }
 
 /// What stands behind an HTTP server.

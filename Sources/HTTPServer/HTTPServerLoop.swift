@@ -2,12 +2,13 @@ import Logging
 import NIOCore
 import NIOHTTP1
 
-/// What the connections of one event loop share: the executor of their tasks, the timer of their timeouts.
+/// What the connections of one event loop share: the executor of their tasks, what other threads hand them, the timer of their timeouts.
 ///
 /// `@unchecked Sendable`: everything mutable is touched on `eventLoop` only. Connections live on that loop, and the server enters
 /// through `eventLoop.execute`.
 final class HTTPServerLoop: @unchecked Sendable {
     let eventLoop: any EventLoop
+    let inbox: EventLoopInbox
     let executor: EventLoopTaskExecutor
     let handler: any HTTPRequestHandler
     let limits: HTTPServerLimits
@@ -26,19 +27,13 @@ final class HTTPServerLoop: @unchecked Sendable {
 
     init(eventLoop: any EventLoop, handler: any HTTPRequestHandler, configuration: HTTPServerConfiguration, logger: Logger) {
         self.eventLoop = eventLoop
-        executor = EventLoopTaskExecutor(eventLoop: eventLoop)
+        inbox = EventLoopInbox(eventLoop: eventLoop)
+        executor = EventLoopTaskExecutor(inbox: inbox)
         self.handler = handler
         limits = configuration.limits
         timeouts = configuration.timeouts
         checkInterval = TimeAmount(configuration.timeouts.checkInterval)
         self.logger = logger
-    }
-
-    /// The connection sets the framing headers: only it knows what the handler meant.
-    var encoderConfiguration: HTTPResponseEncoder.Configuration {
-        var configuration = HTTPResponseEncoder.Configuration()
-        configuration.automaticallySetFramingHeaders = false
-        return configuration
     }
 
     /// Heads are bounded by `HTTPByteGuard`; the decoder's own limits, and that on what it buffers, bound the trailers of chunked bodies.

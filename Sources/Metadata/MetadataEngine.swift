@@ -26,6 +26,9 @@ public protocol MetadataEngine: Sendable {
     func putObject(_ request: PutObject) async throws(MetadataError) -> PutObjectResult
     /// As `putObject`, where the caller may be satisfied with less.
     func putObject(_ request: PutObject, consistency: WriteConsistency) async throws(MetadataError) -> PutObjectResult
+    /// As `putObject`, of an inline body, without a task: `completion` is called once, on any thread, and must not keep it.
+    func putObject(
+        _ request: PutObject, completion: @escaping @Sendable (Result<PutObjectResult, MetadataError>) -> Void)
     func updateObjectMetadata(_ request: UpdateObjectMetadata) async throws(MetadataError) -> PutObjectResult
     /// - Throws: `.noSuchKey` (with `deleteMarker` if one hides it), `.noSuchVersion`, `.deleteMarker` (the named version is one).
     func headObject(_ request: GetObject) async throws(MetadataError) -> ObjectInfo
@@ -81,6 +84,17 @@ public protocol MetadataEngine: Sendable {
 extension MetadataEngine {
     /// For an engine that always has to wait.
     public func objectAtHand(_ request: GetObject, withBytes: Bool) throws(MetadataError) -> ObjectAtHand? { nil }
+
+    /// For an engine that works in tasks.
+    public func putObject(
+        _ request: PutObject, completion: @escaping @Sendable (Result<PutObjectResult, MetadataError>) -> Void
+    ) {
+        Task {
+            do throws(MetadataError) {
+                completion(.success(try await putObject(request)))
+            } catch { completion(.failure(error)) }
+        }
+    }
 
     /// For an engine of one node.
     public var appliedIndex: UInt64? { nil }

@@ -16,11 +16,10 @@ public struct ETag: Hashable, Sendable {
     }
 
     /// - Parameter md5: 16 bytes.
+    @inlinable
     public init(md5: some Sequence<UInt8>, partCount: UInt16 = 0) {
         var words: (UInt64, UInt64) = (0, 0)
-        for (position, byte) in md5.prefix(16).enumerated() {
-            if position < 8 { words.0 = words.0 << 8 | UInt64(byte) } else { words.1 = words.1 << 8 | UInt64(byte) }
-        }
+        for byte in md5 { words = (words.0 << 8 | words.1 >> 56, words.1 << 8 | UInt64(byte)) }
         self.init(high: words.0, low: words.1, partCount: partCount)
     }
 }

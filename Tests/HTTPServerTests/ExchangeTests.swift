@@ -63,6 +63,53 @@ import Testing
         }
     }
 
+    @Test("Promised responses keep their order among the others, wherever they are made")
+    func promised() async throws {
+        let count = 3000
+        @Sendable func promise(_ request: HTTPRequest) -> (@Sendable (HTTPResponsePromise) -> Void)? {
+            let target = request.target
+            switch target.last {
+            case "3": return { promise in promise.complete { .text("at once \(target)") } }
+            case "5": return { promise in Task { promise.complete { .text("elsewhere \(target)") } } }
+            default: return nil
+            }
+        }
+        try await withServer(promise: promise, answer: { .text("task \($0.target)") }) { server, port in
+            let client = try await RawClient(port: port)
+            try await client.send((0..<count).map { "GET /\($0) HTTP/1.1\r\nHost: h\r\n\r\n" }.joined())
+            for number in 0..<count {
+                let kind = number % 10 == 3 ? "at once" : number % 10 == 5 ? "elsewhere" : "task"
+                #expect(try await client.receiveResponse().text == "\(kind) /\(number)")
+            }
+            #expect(server.statistics.responsesByClass[2] == UInt64(count))
+        }
+    }
+
+    @Test("A promise is kept to many connections of one loop at a time, and one to a client that has left goes nowhere")
+    func promisedToMany() async throws {
+        let kept = Box(Mutex([HTTPResponsePromise]()))
+        @Sendable func promise(_ request: HTTPRequest) -> (@Sendable (HTTPResponsePromise) -> Void)? {
+            guard request.target != "/task" else { return nil }
+            return { promise in kept.value.withLock { $0.append(promise) } }
+        }
+        try await withServer(promise: promise, answer: { .text($0.target) }) { _, port in
+            var clients: [RawClient] = []
+            for _ in 0..<20 { clients.append(try await RawClient(port: port)) }
+            for (number, client) in clients.enumerated() {
+                try await client.send("GET /\(number) HTTP/1.1\r\nHost: h\r\n\r\n")
+            }
+            try await waitUntil { kept.value.withLock { $0.count } == clients.count }
+            let first = clients.removeFirst()
+            try await first.close()
+            for promise in kept.value.withLock({ $0 }) { promise.complete { .text("kept") } }
+            for client in clients {
+                #expect(try await client.receiveResponse().text == "kept")
+                try await client.send("GET /task HTTP/1.1\r\nHost: h\r\n\r\n")
+                #expect(try await client.receiveResponse().text == "/task")
+            }
+        }
+    }
+
     @Test("The answer to HEAD says the length of the body that it leaves out")
     func omitted() async throws {
         let response = HTTPResponse(status: .ok, headers: [:], body: .omitted(byteCount: 12_345))

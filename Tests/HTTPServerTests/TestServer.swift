@@ -11,9 +11,12 @@ struct ClosureHandler: HTTPRequestHandler {
     var answer: @Sendable (HTTPRequest) async -> HTTPResponse
     /// What needs no task.
     var answerNow: @Sendable (HTTPRequest) -> HTTPResponse? = { _ in nil }
+    /// Takes the promise of a response.
+    var promise: @Sendable (HTTPRequest) -> (@Sendable (HTTPResponsePromise) -> Void)? = { _ in nil }
 
     func reply(to request: HTTPRequest) -> HTTPReply {
-        if let response = answerNow(request) { .now(response) } else { .later { await answer(request) } }
+        if let promise = promise(request) { return .promised(promise) }
+        return if let response = answerNow(request) { .now(response) } else { .later { await answer(request) } }
     }
 
     func respond(to request: HTTPRequest) async -> HTTPResponse {
@@ -42,13 +45,14 @@ extension HTTPResponse {
 func withServer(
     _ configure: (inout HTTPServerConfiguration) -> Void = { _ in },
     answerNow: @escaping @Sendable (HTTPRequest) -> HTTPResponse? = { _ in nil },
+    promise: @escaping @Sendable (HTTPRequest) -> (@Sendable (HTTPResponsePromise) -> Void)? = { _ in nil },
     answer: @escaping @Sendable (HTTPRequest) async -> HTTPResponse,
     body: (HTTPServer<ClosureHandler>, Int) async throws -> Void
 ) async throws {
     var configuration = HTTPServerConfiguration(host: "127.0.0.1", port: 0)
     configure(&configuration)
     let server = HTTPServer(
-        configuration: configuration, handler: ClosureHandler(answer: answer, answerNow: answerNow),
+        configuration: configuration, handler: ClosureHandler(answer: answer, answerNow: answerNow, promise: promise),
         eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
         logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     let addresses = try await server.start()

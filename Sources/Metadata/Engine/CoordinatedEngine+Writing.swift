@@ -23,6 +23,15 @@ extension CoordinatedEngine {
     }
 
     package func putObject(
+        _ request: PutObject, completion: @escaping @Sendable (Result<PutObjectResult, MetadataError>) -> Void
+    ) {
+        guard case .inline = request.body else { preconditionFailure("a stored body is not discarded here") }
+        write(.change(.putObject(request))) { result in
+            completion(Result { () throws(MetadataError) in try result.reply.put })
+        }
+    }
+
+    package func putObject(
         _ request: PutObject, consistency: WriteConsistency
     ) async throws(MetadataError) -> PutObjectResult {
         guard case .eventual = consistency, request.conditions.isEmpty, case .inline = request.body,
@@ -118,15 +127,31 @@ extension CoordinatedEngine {
     private func write(
         _ change: MetadataChange, body: ObjectBody? = nil
     ) async throws(MetadataError) -> MetadataReply {
-        switch await write(.change(change)) {
-        case .applied(.change(let result)):
-            // The body of a refused change is among the effects of its application.
-            return try result.get()
-        case .applied(.batch), .accepted: preconditionFailure("one change was answered as a batch")
-        case .notApplied(let error):
-            // With an unknown outcome the record may turn up at the next start, which sweeps the body if it does not.
-            if case .stored(let body)? = body, !error.isOutcomeUnknown { await discardBody(body) }
-            throw error
+        let result = await write(.change(change))
+        // The body of a refused change is among the effects of its application. With an unknown outcome the record may turn up at
+        // the next start, which sweeps the body if it does not.
+        if case .stored(let body)? = body, case .notApplied(let error) = result, !error.isOutcomeUnknown {
+            await discardBody(body)
+        }
+        return try result.reply
+    }
+
+    private func write(_ payload: MetadataOperation.Payload) async -> WriteResult {
+        await withCheckedContinuation { caller in
+            write(payload) { caller.resume(returning: $0) }
+        }
+    }
+}
+
+extension WriteResult {
+    /// Of a strong write of one change.
+    fileprivate var reply: MetadataReply {
+        get throws(MetadataError) {
+            switch self {
+            case .applied(.change(let result)): return try result.get()
+            case .applied(.batch), .accepted: preconditionFailure("one change was answered as a batch")
+            case .notApplied(let error): throw error
+            }
         }
     }
 }

@@ -15,8 +15,8 @@ package protocol CoordinatedEngine: MetadataEngine where BodyReader == LocalObje
     /// Where reads run that may need the disk.
     var readThreads: NIOThreadPool { get }
 
-    /// Returns when the write is durable and in the published view, or known not to be made.
-    func write(_ payload: MetadataOperation.Payload) async -> WriteResult
+    /// Completes, once, when the write is durable and in the published view, or known not to be made; on a thread that must not be kept.
+    func write(_ payload: MetadataOperation.Payload, completion: @escaping @Sendable (WriteResult) -> Void)
     /// As `write`, for one whose answer does not depend on the state: returns as soon as the leader has it durably.
     func writeEventually(_ payload: MetadataOperation.Payload) async -> WriteResult
 

@@ -16,6 +16,9 @@ package final class EnginePublication<Snapshot: KeyValueSnapshot>: Sendable {
         return view
     }
 
+    /// The last entry that the view has seen; nil after `close`.
+    package var appliedIndex: UInt64? { current.withLock { $0?.applied.index } }
+
     package func publish(_ view: EngineView<Snapshot>) {
         // The old view is released after the lock: that may release a snapshot of the store.
         let old = current.withLock { current in

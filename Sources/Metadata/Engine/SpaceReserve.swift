@@ -58,7 +58,7 @@ extension MetadataOperation.Payload {
         }
     }
 
-    /// For bounding queues and batches: bodies and a guess for the rest.
+    /// For bounding queues and batches, and what to allocate for an operation: bodies and a guess for the rest.
     var approximateByteCount: Int {
         switch self {
         case .change(let change): change.approximateByteCount
@@ -78,7 +78,7 @@ extension MetadataChange {
     }
 
     fileprivate var approximateByteCount: Int {
-        let record = 1024
+        let record = 512
         return switch self {
         case .putObject(let request): record + request.body.inlineByteCount
         case .putPart(let request): record + request.body.inlineByteCount

@@ -8,7 +8,7 @@ import Synchronization
 struct PendingWrite: Sendable {
     var operation: MetadataOperation
     var arrival: NIODeadline
-    var caller: CheckedContinuation<WriteResult, Never>
+    var completion: @Sendable (WriteResult) -> Void
 }
 
 /// The one thread that writes: it applies what waits as one transaction, makes that durable with one sync, publishes the new
@@ -56,22 +56,20 @@ package final class GroupWriter<Store: KeyValueStore>: Sendable {
 
     // MARK: Callers
 
-    /// Returns when the write is durable and visible, or known not to be made.
-    func write(_ payload: MetadataOperation.Payload) async -> WriteResult {
+    /// Completes when the write is durable and visible, or known not to be made; on the writing thread, which must not be kept.
+    func write(_ payload: MetadataOperation.Payload, completion: @escaping @Sendable (WriteResult) -> Void) {
         let byteCount = payload.approximateByteCount
-        return await withCheckedContinuation { caller in
-            let admission = proposals.withLock { proposals in
-                var stamp = proposals.stamp
-                let admission = proposals.queue.add(byteCount) {
-                    PendingWrite(operation: stamp.operation(payload), arrival: .now(), caller: caller)
-                }
-                proposals.stamp = stamp
-                // Within the lock, so that `close` cannot come between the queueing and the drainer's start.
-                if case .queuedAsFirst = admission { thread.submit { [self] _ in drain() } }
-                return admission
+        let admission = proposals.withLock { proposals in
+            var stamp = proposals.stamp
+            let admission = proposals.queue.add(byteCount) {
+                PendingWrite(operation: stamp.operation(payload), arrival: .now(), completion: completion)
             }
-            if case .refused(let error) = admission { caller.resume(returning: .notApplied(error)) }
+            proposals.stamp = stamp
+            // Within the lock, so that `close` cannot come between the queueing and the drainer's start.
+            if case .queuedAsFirst = admission { thread.submit { [self] _ in drain() } }
+            return admission
         }
+        if case .refused(let error) = admission { completion(.notApplied(error)) }
     }
 
     /// Refuses further writes, waits for those under way, and stops the thread.
@@ -192,7 +190,7 @@ package final class GroupWriter<Store: KeyValueStore>: Sendable {
         let now = NIODeadline.now()
         for write in writes {
             metrics.wrote(EngineMetrics.Outcome(result), nanoseconds: (now - write.arrival).nanoseconds)
-            write.caller.resume(returning: result)
+            write.completion(result)
         }
     }
 }

@@ -86,6 +86,12 @@ public final class LocalMetadataEngine: MetadataEngine {
         try await core.putObject(request)
     }
 
+    public func putObject(
+        _ request: PutObject, completion: @escaping @Sendable (Result<PutObjectResult, MetadataError>) -> Void
+    ) {
+        core.putObject(request, completion: completion)
+    }
+
     public func updateObjectMetadata(_ request: UpdateObjectMetadata) async throws(MetadataError) -> PutObjectResult {
         try await core.updateObjectMetadata(request)
     }

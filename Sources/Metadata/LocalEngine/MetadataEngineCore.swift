@@ -87,10 +87,16 @@ package final class MetadataEngineCore<Store: KeyValueStore>: CoordinatedEngine 
 
     // MARK: Coordination
 
-    package func write(_ payload: MetadataOperation.Payload) async -> WriteResult { await writer.write(payload) }
+    package func write(_ payload: MetadataOperation.Payload, completion: @escaping @Sendable (WriteResult) -> Void) {
+        writer.write(payload, completion: completion)
+    }
 
     /// Nothing is gained by answering before the disk has it, which is when it is applied, too.
-    package func writeEventually(_ payload: MetadataOperation.Payload) async -> WriteResult { await writer.write(payload) }
+    package func writeEventually(_ payload: MetadataOperation.Payload) async -> WriteResult {
+        await withCheckedContinuation { caller in
+            write(payload) { caller.resume(returning: $0) }
+        }
+    }
 
     package func mayRead(_ options: ReadOptions) -> Bool { true }
 

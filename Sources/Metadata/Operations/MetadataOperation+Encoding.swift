@@ -8,33 +8,43 @@ extension MetadataOperation {
     package static let headerByteCount = 18
 
     public func encode(into buffer: inout ByteBuffer) {
-        buffer.writeInteger(Self.layoutVersion)
-        buffer.writeInteger(opType.rawValue)
-        buffer.writeLittleEndian(opID)
-        buffer.writeLittleEndian(timestamp)
-        encodePayload(into: &buffer)
+        buffer.writeBytes(encoded)
     }
 
-    func encodePayload(into buffer: inout ByteBuffer) {
-        switch payload {
-        case .change(let change): buffer.write(change)
-        case .batchOps(let changes):
-            buffer.writeLittleEndian(UInt32(changes.count))
-            for change in changes {
-                buffer.writeInteger(change.opType.rawValue)
-                buffer.write(change)
-            }
-        }
+    /// All of it, header and payload.
+    package var encoded: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(Self.headerByteCount + payload.approximateByteCount)
+        bytes.append(Self.layoutVersion)
+        bytes.append(opType.rawValue)
+        bytes.appendLittleEndian(opID)
+        bytes.appendLittleEndian(timestamp)
+        bytes.write(payload)
+        return bytes
+    }
+
+    /// The serialized payload: what follows the header in the binary layout.
+    public var data: ByteBuffer {
+        var bytes: [UInt8] = []
+        bytes.write(payload)
+        return ByteBuffer(bytes: bytes)
     }
 }
 
-extension ByteBuffer {
-    @inline(__always)
-    fileprivate mutating func writeLittleEndian(_ value: some FixedWidthInteger) {
-        writeInteger(value, endianness: .little)
+extension [UInt8] {
+    fileprivate mutating func write(_ payload: MetadataOperation.Payload) {
+        switch payload {
+        case .change(let change): write(change)
+        case .batchOps(let changes):
+            appendLittleEndian(UInt32(changes.count))
+            for change in changes {
+                append(change.opType.rawValue)
+                write(change)
+            }
+        }
     }
 
-    fileprivate mutating func write(_ change: MetadataChange) {
+    private mutating func write(_ change: MetadataChange) {
         switch change {
         case .putObject(let request): write(request)
         case .deleteObject(let request): write(request)
@@ -46,7 +56,7 @@ extension ByteBuffer {
         case .deleteBucket(let request): write(request.bucket)
         case .setBucketVersioning(let request):
             write(request.bucket)
-            writeInteger(request.versioning.rawValue)
+            append(request.versioning.rawValue)
         case .createMultipartUpload(let request): write(request)
         case .putPart(let request): write(request)
         case .completeMultipartUpload(let request): write(request)
@@ -71,10 +81,10 @@ extension ByteBuffer {
         write(request.bucket)
         write(request.key)
         switch request.versionID {
-        case nil: writeInteger(UInt8(0))
-        case .null?: writeInteger(UInt8(1))
+        case nil: append(UInt8(0))
+        case .null?: append(UInt8(1))
         case .version(let position)?:
-            writeInteger(UInt8(2))
+            append(UInt8(2))
             write(position)
         }
         write(request.owner)
@@ -94,8 +104,8 @@ extension ByteBuffer {
         write(request.key)
         write(request.attributes)
         write(request.owner)
-        writeInteger(request.checksumAlgorithm?.rawValue ?? UploadRecord.noneCode)
-        writeInteger(request.checksumKind?.rawValue ?? UploadRecord.noneCode)
+        append(request.checksumAlgorithm?.rawValue ?? UploadRecord.noneCode)
+        append(request.checksumKind?.rawValue ?? UploadRecord.noneCode)
     }
 
     private mutating func write(_ request: MultipartUploadReference) {
@@ -106,7 +116,7 @@ extension ByteBuffer {
 
     private mutating func write(_ request: PutPart) {
         write(request.upload)
-        writeLittleEndian(request.number)
+        appendLittleEndian(request.number)
         write(request.etag)
         write(request.checksum)
         write(request.body)
@@ -114,9 +124,9 @@ extension ByteBuffer {
 
     private mutating func write(_ request: CompleteMultipartUpload) {
         write(request.upload)
-        writeLittleEndian(UInt32(request.parts.count))
+        appendLittleEndian(UInt32(request.parts.count))
         for part in request.parts {
-            writeLittleEndian(part.number)
+            appendLittleEndian(part.number)
             write(part.etag)
             write(part.checksum)
         }
@@ -128,28 +138,28 @@ extension ByteBuffer {
     // MARK: What requests are made of
 
     private mutating func write(_ text: String) {
-        writeLittleEndian(UInt32(text.utf8.count))
-        writeString(text)
+        appendLittleEndian(UInt32(text.utf8.count))
+        append(contentsOf: text.utf8)
     }
 
     private mutating func write(_ text: String?) {
-        writeInteger(UInt8(text == nil ? 0 : 1))
+        append(UInt8(text == nil ? 0 : 1))
         if let text { write(text) }
     }
 
     private mutating func write(_ number: UInt64?) {
-        writeInteger(UInt8(number == nil ? 0 : 1))
-        if let number { writeLittleEndian(number) }
+        append(UInt8(number == nil ? 0 : 1))
+        if let number { appendLittleEndian(number) }
     }
 
     private mutating func write(_ key: ObjectKey) {
-        writeLittleEndian(UInt32(key.bytes.count))
-        writeBytes(key.bytes)
+        appendLittleEndian(UInt32(key.bytes.count))
+        append(contentsOf: key.bytes)
     }
 
     private mutating func write(_ position: CommitPosition) {
-        writeLittleEndian(position.index)
-        writeLittleEndian(position.offset)
+        appendLittleEndian(position.index)
+        appendLittleEndian(position.offset)
     }
 
     private mutating func write(_ bucket: BucketReference) {
@@ -163,30 +173,30 @@ extension ByteBuffer {
     }
 
     private mutating func write(_ etag: ETag) {
-        writeLittleEndian(etag.high)
-        writeLittleEndian(etag.low)
-        writeLittleEndian(etag.partCount)
+        appendLittleEndian(etag.high)
+        appendLittleEndian(etag.low)
+        appendLittleEndian(etag.partCount)
     }
 
     private mutating func write(_ match: ETagMatch) {
         switch match {
-        case .any: writeInteger(UInt8(0))
+        case .any: append(UInt8(0))
         case .tag(let etag):
-            writeInteger(UInt8(1))
+            append(UInt8(1))
             write(etag)
-        case .foreign: writeInteger(UInt8(2))
+        case .foreign: append(UInt8(2))
         }
     }
 
     private mutating func write(_ checksum: ObjectChecksum?) {
         guard let checksum else {
-            writeInteger(UInt8(0))
+            append(UInt8(0))
             return
         }
-        writeInteger(checksum.algorithm.rawValue)
-        writeInteger(checksum.kind.rawValue)
-        writeLittleEndian(UInt32(checksum.digest.count))
-        writeBytes(checksum.digest)
+        append(checksum.algorithm.rawValue)
+        append(checksum.kind.rawValue)
+        appendLittleEndian(UInt32(checksum.digest.count))
+        append(contentsOf: checksum.digest)
     }
 
     private mutating func write(_ attributes: ObjectAttributes) {
@@ -198,7 +208,7 @@ extension ByteBuffer {
         write(attributes.expires)
         write(attributes.websiteRedirectLocation)
         write(attributes.storageClass)
-        writeLittleEndian(UInt32(attributes.userMetadata.count))
+        appendLittleEndian(UInt32(attributes.userMetadata.count))
         for field in attributes.userMetadata {
             write(field.name)
             write(field.value)
@@ -207,7 +217,7 @@ extension ByteBuffer {
 
     private mutating func write(_ conditions: WriteConditions) {
         for matches in [conditions.ifMatch, conditions.ifNoneMatch] {
-            writeLittleEndian(UInt32(matches.count))
+            appendLittleEndian(UInt32(matches.count))
             for match in matches { write(match) }
         }
         write(conditions.ifMatchLastModifiedMilliseconds)
@@ -217,14 +227,14 @@ extension ByteBuffer {
     private mutating func write(_ body: ObjectBody) {
         switch body {
         case .inline(let bytes):
-            writeInteger(UInt8(0))
-            writeLittleEndian(UInt32(bytes.readableBytes))
-            writeImmutableBuffer(bytes)
+            append(UInt8(0))
+            appendLittleEndian(UInt32(bytes.readableBytes))
+            bytes.withUnsafeReadableBytes { append(contentsOf: $0) }
         case .stored(let stored):
-            writeInteger(UInt8(1))
-            writeLittleEndian(stored.id.origin)
-            writeLittleEndian(stored.id.sequence)
-            writeLittleEndian(stored.length)
+            append(UInt8(1))
+            appendLittleEndian(stored.id.origin)
+            appendLittleEndian(stored.id.sequence)
+            appendLittleEndian(stored.length)
         }
     }
 }

@@ -1,5 +1,3 @@
-public import NIOCore
-
 /// The unit of replication: one write as it goes through the log, and as `MetadataStateMachine` applies it, once, on each replica.
 ///
 /// Everything that the result depends on is in it or in the replicated state: replicas that apply the same operations in the
@@ -35,13 +33,6 @@ public struct MetadataOperation: Hashable, Sendable {
         case .change(let change): change.opType
         case .batchOps: .batchOps
         }
-    }
-
-    /// The serialized payload: what follows the header in the binary layout.
-    public var data: ByteBuffer {
-        var buffer = ByteBuffer()
-        encodePayload(into: &buffer)
-        return buffer
     }
 }
 

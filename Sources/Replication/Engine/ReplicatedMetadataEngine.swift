@@ -129,28 +129,35 @@ package final class ReplicatedMetadataEngine: CoordinatedEngine {
     }
 
     /// The last entry of the log that reads on this node see; nil once it is closed.
-    package var appliedIndex: UInt64? { try? publication.view().applied.index }
+    package var appliedIndex: UInt64? { publication.appliedIndex }
 
     // MARK: Writes
 
-    package func write(_ payload: MetadataOperation.Payload) async -> WriteResult {
-        await write(payload, at: writeLevel)
+    package func write(
+        _ payload: MetadataOperation.Payload, completion: @escaping @Sendable (WriteResult) -> Void
+    ) {
+        write(payload, at: writeLevel, completion: completion)
     }
 
     package func writeEventually(_ payload: MetadataOperation.Payload) async -> WriteResult {
-        await write(payload, at: .eventual)
+        await withCheckedContinuation { caller in
+            write(payload, at: .eventual) { caller.resume(returning: $0) }
+        }
     }
 
-    private func write(_ payload: MetadataOperation.Payload, at level: WriteLevel) async -> WriteResult {
-        do throws(MetadataError) { try space.admit(payload) } catch { return .notApplied(error) }
+    private func write(
+        _ payload: MetadataOperation.Payload, at level: WriteLevel, completion: @escaping @Sendable (WriteResult) -> Void
+    ) {
+        do throws(MetadataError) { try space.admit(payload) } catch {
+            completion(.notApplied(error))
+            return
+        }
         let operation = stamp.withLock { $0.operation(payload) }
-        var buffer = ByteBuffer()
-        operation.encode(into: &buffer)
         let begin = BootClock.now
-        let outcome = await node.propose(
-            Array(buffer.readableBytesView), level: level, timeoutMilliseconds: timeout)
-        node.metrics.wrote(nanoseconds: Int64(clamping: BootClock.now.nanoseconds - begin.nanoseconds))
-        return WriteResult(outcome)
+        node.propose(operation.encoded, level: level, timeoutMilliseconds: timeout) { [metrics = node.metrics] outcome in
+            metrics.wrote(nanoseconds: Int64(clamping: BootClock.now.nanoseconds - begin.nanoseconds))
+            completion(WriteResult(outcome))
+        }
     }
 
     package func makeBodyWriter() async throws(MetadataError) -> LocalObjectBodyWriter {

@@ -23,7 +23,7 @@ import Synchronization
 package final class RaftNode: @unchecked Sendable {
     /// What is waiting for the loop.
     enum Input: Sendable {
-        case propose([UInt8], WriteLevel, timeoutMilliseconds: UInt64, CheckedContinuation<ProposalOutcome, Never>)
+        case propose([UInt8], WriteLevel, timeoutMilliseconds: UInt64, @Sendable (ProposalOutcome) -> Void)
         case read(ReadOptions, timeoutMilliseconds: UInt64, CheckedContinuation<ReadOutcome, Never>)
         case command(OperatorCommand, CheckedContinuation<CommandOutcome, Never>)
         case event(ReplicaEvent)
@@ -72,7 +72,7 @@ package final class RaftNode: @unchecked Sendable {
     var log = LogPipeline()
     var lag = LagClock()
     var stopReason: StopReason?
-    private var proposals: [UInt64: CheckedContinuation<ProposalOutcome, Never>] = [:]
+    private var proposals: [UInt64: @Sendable (ProposalOutcome) -> Void] = [:]
     private var reads: [UInt64: CheckedContinuation<ReadOutcome, Never>] = [:]
     private var commands: [UInt64: CheckedContinuation<CommandOutcome, Never>] = [:]
     private var lastToken: UInt64 = 0
@@ -107,9 +107,13 @@ package final class RaftNode: @unchecked Sendable {
 
     // MARK: From any thread
 
-    /// Returns what became of the write; at the latest when its time is over.
-    package func propose(_ operation: [UInt8], level: WriteLevel, timeoutMilliseconds: UInt64) async -> ProposalOutcome {
-        await withCheckedContinuation { postRequest(.propose(operation, level, timeoutMilliseconds: timeoutMilliseconds, $0)) }
+    /// Tells what became of the write, once, at the latest when its time is over. The caller is told on the node's loop: it must go on
+    /// elsewhere.
+    package func propose(
+        _ operation: [UInt8], level: WriteLevel, timeoutMilliseconds: UInt64,
+        caller: @escaping @Sendable (ProposalOutcome) -> Void
+    ) {
+        postRequest(.propose(operation, level, timeoutMilliseconds: timeoutMilliseconds, caller))
     }
 
     /// Returns when the published view is what the read asks for.
@@ -168,7 +172,7 @@ package final class RaftNode: @unchecked Sendable {
     /// Nobody may wait for a node that is closed.
     private static func refuse(_ input: Input) {
         switch input {
-        case .propose(_, _, _, let caller): caller.resume(returning: .refused(.stopped(.shutdown)))
+        case .propose(_, _, _, let caller): caller(.refused(.stopped(.shutdown)))
         case .read(_, _, let caller): caller.resume(returning: .failed(.stopped(.shutdown)))
         case .command(_, let caller): caller.resume(returning: .refused(.stopped(.shutdown)))
         case .event, .log, .applier, .joined, .chunk: break
@@ -338,7 +342,7 @@ package final class RaftNode: @unchecked Sendable {
         case .apply(let entries):
             log.applyingCount += entries.count
             applier.submit(.apply(entries))
-        case .complete(let token, let outcome): proposals.removeValue(forKey: token.rawValue)?.resume(returning: outcome)
+        case .complete(let token, let outcome): proposals.removeValue(forKey: token.rawValue)?(outcome)
         case .completeRead(let token, let outcome): reads.removeValue(forKey: token.rawValue)?.resume(returning: outcome)
         case .completeCommand(let token, let outcome):
             commands.removeValue(forKey: token.rawValue)?.resume(returning: outcome)

@@ -12,8 +12,8 @@ extension S3RequestBody {
         case .streamed(let source):
             self = .streamed(VerifiedBodyStream(source: source, plan: plan, hashing: hashing, eventLoop: eventLoop))
         case .collected(let bytes):
-            if bytes.readableBytes < plan.offloadedHashByteCountMin {
-                self = try Self.verify(bytes, plan: plan).get()
+            if let body = try Self(atOnce: bytes, plan: plan) {
+                self = body
                 return
             }
             let verified: Result<S3RequestBody, S3Error>
@@ -24,6 +24,12 @@ extension S3RequestBody {
             }
             self = try verified.get()
         }
+    }
+
+    /// - Returns: `nil` for a body that takes too long to verify on an event loop.
+    init?(atOnce bytes: ByteBuffer, plan: BodyPlan) throws(S3Error) {
+        guard bytes.readableBytes < plan.offloadedHashByteCountMin else { return nil }
+        self = try Self.verify(bytes, plan: plan).get()
     }
 
     private static func verify(_ bytes: ByteBuffer, plan: BodyPlan) -> Result<S3RequestBody, S3Error> {

@@ -23,8 +23,8 @@ package enum BucketName {
                 guard isAlphanumeric(byte) else { return false }
             }
         }
-        return !isIPv4Address(name) && !reservedPrefixes.contains(where: { name.hasPrefix($0) })
-            && !reservedSuffixes.contains(where: { name.hasSuffix($0) })
+        return !isIPv4Address(name) && !reservedPrefixes.contains(where: { bytes.starts(with: $0.utf8) })
+            && !reservedSuffixes.contains(where: { bytes.suffix($0.utf8.count).elementsEqual($0.utf8) })
     }
 
     private static func isAlphanumeric(_ byte: UInt8) -> Bool {

@@ -16,12 +16,34 @@ extension ObjectAttributes {
 
     /// - Throws: `MetadataTooLarge`, `InvalidStorageClass`, `InvalidRedirectLocation`.
     package init(_ headers: HTTPHeaders) throws(S3Error) {
+        let standard = StandardHeaders(headers)
         self.init(
-            contentType: Self.value("content-type", headers), cacheControl: Self.value("cache-control", headers),
-            contentDisposition: Self.value("content-disposition", headers),
-            contentEncoding: Self.value("content-encoding", headers), contentLanguage: Self.value("content-language", headers),
-            expires: Self.value("expires", headers), websiteRedirectLocation: try Self.redirectLocation(headers),
-            storageClass: try Self.storageClass(headers), userMetadata: try Self.userMetadata(headers))
+            contentType: standard.contentType, cacheControl: standard.cacheControl,
+            contentDisposition: standard.contentDisposition, contentEncoding: standard.contentEncoding,
+            contentLanguage: standard.contentLanguage, expires: standard.expires,
+            websiteRedirectLocation: try Self.redirectLocation(headers), storageClass: try Self.storageClass(headers),
+            userMetadata: try Self.userMetadata(headers))
+    }
+
+    /// Found in one walk, of a repeated header the first; an empty one is none.
+    private struct StandardHeaders {
+        var contentType, cacheControl, contentDisposition, contentEncoding, contentLanguage, expires: String?
+
+        init(_ headers: HTTPHeaders) {
+            for (name, value) in headers.reversed() {
+                let value = value.isEmpty ? nil : value
+                // The length rules most headers out.
+                switch name.utf8.count {
+                case 7 where ASCIICase.equal(name, "expires"): expires = value
+                case 12 where ASCIICase.equal(name, "content-type"): contentType = value
+                case 13 where ASCIICase.equal(name, "cache-control"): cacheControl = value
+                case 16 where ASCIICase.equal(name, "content-encoding"): contentEncoding = value
+                case 16 where ASCIICase.equal(name, "content-language"): contentLanguage = value
+                case 19 where ASCIICase.equal(name, "content-disposition"): contentDisposition = value
+                default: break
+                }
+            }
+        }
     }
 
     private static func value(_ name: String, _ headers: HTTPHeaders) -> String? {

@@ -59,6 +59,8 @@ extension HTTPHeaders {
     /// What PutObject answers of the version it made.
     init(_ result: PutObjectResult) {
         self.init()
+        // With those that the front adds.
+        reserveCapacity(8)
         add(name: "ETag", value: result.etag.quoted)
         addVersion(result.versionID, result.bucketVersioning)
         addChecksum(result.checksum, partCount: Int(result.etag.partCount))

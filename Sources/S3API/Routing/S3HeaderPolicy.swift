@@ -12,6 +12,7 @@ package enum S3HeaderPolicy {
         for (name, value) in headers where ASCIICase.hasPrefix(name, "x-amz-") {
             let name = name.lowercased()
             switch name {
+            case "x-amz-date", "x-amz-content-sha256": break
             case "x-amz-acl": try checkACL(value)
             case "x-amz-bucket-object-lock-enabled":
                 if !ASCIICase.equal(value, "false") { throw .notImplemented(header: name, value: value) }

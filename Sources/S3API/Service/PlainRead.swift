@@ -1,4 +1,4 @@
-package import HTTPServer
+import HTTPServer
 import Metadata
 import NIOCore
 import NIOHTTP1
@@ -59,19 +59,17 @@ struct PlainRead {
 }
 
 extension S3Service {
-    /// Answers at once what needs neither a disk nor a peer.
-    package func reply(to request: HTTPRequest) -> HTTPReply {
+    /// - Returns: nil for what is no plain read.
+    func replyToRead(_ request: HTTPRequest) -> HTTPReply? {
         let now = configuration.clock()
         guard
             let read = PlainRead(
                 request, verifier: verifier, reads: configuration.readConsistency, nowMilliseconds: now)
-        else {
-            return .later { await respond(to: request) }
-        }
+        else { return nil }
         let requestID = requestIDs.next()
         let plain = s3Request(request, read, requestID: requestID, nowMilliseconds: now)
         if let response = responseAtHand(read, read.target, request, plain) { return .now(response) }
-        return .later {
+        return .later { [self] in
             // Where a peer had to be asked first, the answer may be at hand now.
             do throws(MetadataError) {
                 try await engine.waitToRead(read.target.read)

@@ -3,6 +3,7 @@ import NIOHTTP1
 
 /// How fresh reads of a request must be, and when its write is answered: headers of this service beyond S3 (docs/consistency.md).
 struct S3Consistency {
+    private static let prefix = "x-rustfs-"
     static let readHeader = "x-rustfs-read-consistency"
     static let minimumIndexHeader = "x-rustfs-min-index"
     static let writeHeader = "x-rustfs-write-consistency"
@@ -15,6 +16,8 @@ struct S3Consistency {
     /// - Throws: `InvalidArgument` for a value that is none of these.
     init(_ headers: HTTPHeaders, reads consistency: ReadConsistency) throws(S3Error) {
         read = ReadOptions(consistency)
+        // Few requests have one.
+        guard headers.contains(where: { ASCIICase.hasPrefix($0.name, Self.prefix) }) else { return }
         if let value = headers.first(name: Self.readHeader) { read.consistency = try Self.readConsistency(value) }
         if let value = headers.first(name: Self.minimumIndexHeader) {
             guard let index = UInt64(value) else {

@@ -8,7 +8,7 @@ import NIOHTTP1
 ///
 /// What arrives at `S3Operations` is known to come from the identity it names; what leaves is a response of the operation or an
 /// error document. It runs on the connection's event loop.
-package struct S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
+package final class S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
     let engine: Engine
     let configuration: S3ServiceConfiguration
     let verifier: SignatureVerifier
@@ -39,16 +39,32 @@ package struct S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
     func respond(
         to request: HTTPRequest, requestID: String, _ answer: () async throws(S3Error) -> HTTPResponse
     ) async -> HTTPResponse {
-        do throws(S3Error) {
-            var response = try await answer()
+        let answered: Result<HTTPResponse, S3Error>
+        do throws(S3Error) { answered = .success(try await answer()) } catch { answered = .failure(error) }
+        return response(answered, request, requestID: requestID)
+    }
+
+    func response(_ answered: Result<HTTPResponse, S3Error>, _ request: HTTPRequest, requestID: String) -> HTTPResponse {
+        switch answered {
+        case .success(var response):
             addCommonHeaders(&response, requestID: requestID)
             return response
-        } catch {
-            return errorResponse(error, request, requestID: requestID)
+        case .failure(let error): return errorResponse(error, request, requestID: requestID)
         }
     }
 
     private func answer(_ request: HTTPRequest, requestID: String) async throws(S3Error) -> HTTPResponse {
+        try await answer(try admit(request), requestID: requestID)
+    }
+
+    func answer(_ admitted: AdmittedRequest, requestID: String) async throws(S3Error) -> HTTPResponse {
+        let body = try await S3RequestBody(
+            admitted.request.body, plan: admitted.plan, hashing: hashing, eventLoop: admitted.request.eventLoop)
+        return try await perform(admitted.request(requestID: requestID, body: body))
+    }
+
+    /// Checks all of a request but its body.
+    func admit(_ request: HTTPRequest) throws(S3Error) -> AdmittedRequest {
         let now = configuration.clock()
         let target = try S3Target(parsing: request.target)
         let operation = try S3Router.route(method: request.method, target: target, headers: request.headers)
@@ -63,14 +79,9 @@ package struct S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
         let consistency = try S3Consistency(request.headers, reads: configuration.readConsistency)
         let plan = try BodyPlan(
             operation: operation, headers: request.headers, signature: signature, limits: configuration.limits)
-        let body = try await S3RequestBody(request.body, plan: plan, hashing: hashing, eventLoop: request.eventLoop)
-        var headers = request.headers
-        S3HeaderPolicy.removeTransferCoding(from: &headers)
-        return try await perform(
-            S3Request(
-                operation: operation, method: request.method, bucket: target.bucket, key: target.key, query: target.query,
-                headers: headers, identity: signature.identity, body: body, requestID: requestID, nowMilliseconds: now,
-                isSecure: request.isSecure, eventLoop: request.eventLoop, read: consistency.read, write: consistency.write))
+        return AdmittedRequest(
+            request: request, operation: operation, target: target, identity: signature.identity, consistency: consistency,
+            plan: plan, nowMilliseconds: now)
     }
 
     func perform(_ request: S3Request) async throws(S3Error) -> HTTPResponse {
@@ -137,7 +148,7 @@ package struct S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
         response.headers.add(name: "x-amz-id-2", value: configuration.hostID)
         response.headers.replaceOrAdd(name: "Server", value: "rustfs-metadata")
         // At least the state that was read or written: whoever asks for that much elsewhere sees it there.
-        if let index = engine.appliedIndex { response.headers.add(name: S3Consistency.appliedIndexHeader, value: "\(index)") }
+        if let index = engine.appliedIndex { response.headers.add(name: S3Consistency.appliedIndexHeader, value: String(index)) }
     }
 }
 

@@ -10,7 +10,7 @@ final class SigningProfile: Sendable {
     static let fieldCountMax = 32
 
     /// The header's text as far as `Signature=`.
-    let text: Substring
+    let text: [UInt8]
     let identity: S3Identity
     let key: SigningKey
     let scope: SigningScope
@@ -25,9 +25,9 @@ final class SigningProfile: Sendable {
     /// - Returns: `nil` where the text does not end with the signature, or a name is there twice.
     init?(_ presented: PresentedSignature, authorization: String, identity: S3Identity, key: SigningKey) {
         guard presented.place == .header, Set(presented.signedHeaders).count == presented.signedHeaders.count,
-            let prefix = Self.prefix(of: authorization)
+            let text = Self.withText(of: authorization, { Array($0) })
         else { return nil }
-        text = prefix
+        self.text = text
         self.identity = identity
         self.key = key
         scope = presented.scope
@@ -37,10 +37,18 @@ final class SigningProfile: Sendable {
         namesLine = Array("\(presented.signedHeaders.joined(separator: ";"))\n".utf8)
     }
 
-    /// `nil` where the header does not end with `Signature=` and 64 digits.
-    static func prefix(of authorization: String) -> Substring? {
-        let prefix = Substring(authorization.utf8.dropLast(signatureDigitCount))
-        return prefix.hasSuffix("Signature=") ? prefix : nil
+    /// What `body` makes of a header's text as far as `Signature=`; `nil` where not 64 bytes follow.
+    static func withText<Value>(of authorization: String, _ body: (UnsafeRawBufferPointer) -> Value?) -> Value? {
+        let value = authorization.utf8.withContiguousStorageIfAvailable { authorization -> Value? in
+            let end: StaticString = "Signature="
+            let text = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(authorization).dropLast(signatureDigitCount))
+            guard
+                text.suffix(end.utf8CodeUnitCount).elementsEqual(
+                    UnsafeRawBufferPointer(start: end.utf8Start, count: end.utf8CodeUnitCount))
+            else { return nil }
+            return body(text)
+        }
+        return value ?? nil
     }
 
     /// Whether the headers of these names are signed.
@@ -95,7 +103,7 @@ final class SigningProfile: Sendable {
 
 /// The headers of a request, those of its authentication found.
 struct RequestFields {
-    private(set) var all: [(name: String, value: String)] = []
+    let all: HTTPHeaders
     private(set) var authorization = ""
     /// 16 bytes: `YYYYMMDD'T'HHMMSS'Z'`.
     private(set) var amazonDate = ""
@@ -109,7 +117,7 @@ struct RequestFields {
     /// - Returns: `nil` if one of authentication is missing, repeated or of an unusual kind.
     init?(_ headers: HTTPHeaders) {
         guard headers.count <= SigningProfile.fieldCountMax else { return nil }
-        all.reserveCapacity(headers.count)
+        all = headers
         for (name, value) in headers {
             guard let first = name.utf8.first else { return nil }
             switch first | 0x20 {
@@ -127,7 +135,6 @@ struct RequestFields {
             case UInt8(ascii: "t") where ASCIICase.equal(name, "transfer-encoding"): isPlain = false
             default: break
             }
-            all.append((name, value))
         }
         guard amazonDate.utf8.count == 16, !contentHash.isEmpty, !authorization.isEmpty else { return nil }
     }
@@ -176,14 +183,15 @@ final class SigningProfileCache: Sendable {
     private let places = Mutex<[SigningProfile?]>(Array(repeating: nil, count: placeCount))
 
     func profile(for authorization: String) -> SigningProfile? {
-        guard let text = SigningProfile.prefix(of: authorization) else { return nil }
-        let place = Self.place(of: text)
-        guard let profile = places.withLock({ $0[place] }), profile.text == text else { return nil }
-        return profile
+        SigningProfile.withText(of: authorization) { text in
+            let place = Self.place(of: text)
+            guard let profile = places.withLock({ $0[place] }), profile.text.elementsEqual(text) else { return nil }
+            return profile
+        }
     }
 
     func insert(_ profile: SigningProfile) {
-        let place = Self.place(of: profile.text)
+        let place = profile.text.withUnsafeBytes(Self.place)
         // The old one is released after the lock.
         let old = places.withLock { places in
             defer { places[place] = profile }
@@ -192,8 +200,10 @@ final class SigningProfileCache: Sendable {
         _ = consume old
     }
 
-    private static func place(of text: Substring) -> Int {
-        Int(UInt(bitPattern: text.hashValue) % UInt(placeCount))
+    private static func place(of text: UnsafeRawBufferPointer) -> Int {
+        var hasher = Hasher()
+        hasher.combine(bytes: text)
+        return Int(UInt(bitPattern: hasher.finalize()) % UInt(placeCount))
     }
 }
 

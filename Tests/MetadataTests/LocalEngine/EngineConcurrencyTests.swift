@@ -35,6 +35,32 @@ struct EngineConcurrencyTests {
         }
     }
 
+    @Test("A put without a task completes once, when it can be read, or with its error")
+    func completion() async throws {
+        let bed = try EngineBed()
+        try await bed.withBucket { engine async throws in
+            func put(_ body: String, _ conditions: WriteConditions) async throws -> Result<PutObjectResult, MetadataError> {
+                let request = PutObject(
+                    bucket: EngineBed.bucket, key: try ObjectKey(Array("key".utf8)), body: .inline(ByteBuffer(string: body)),
+                    etag: ETag(high: 1, low: 2), owner: EngineBed.owner, conditions: conditions)
+                return await withCheckedContinuation { caller in
+                    engine.putObject(request) { caller.resume(returning: $0) }
+                }
+            }
+            #expect(try await put("first", WriteConditions(ifNoneMatch: [.any])).get().size == 5)
+            #expect(try await engine.get("key") == ByteBuffer(string: "first"))
+            let refused = try await put("second", WriteConditions(ifNoneMatch: [.any]))
+            #expect(throws: MetadataError.self) { try refused.get() }
+            #expect(try await engine.get("key") == ByteBuffer(string: "first"))
+            await engine.close()
+            guard case .failure(let error) = try await put("late", WriteConditions()) else {
+                Issue.record("a closed engine writes")
+                return
+            }
+            #expect(error.code == .unavailable)
+        }
+    }
+
     @Test("What arrives while a commit is at the disk is written with one commit, in the order it came")
     func groupCommit() async throws {
         let bed = try EngineBed()

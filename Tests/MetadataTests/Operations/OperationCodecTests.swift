@@ -74,6 +74,7 @@ import Testing
     func roundTrip(operation: MetadataOperation) throws {
         let buffer = Self.encode(operation)
         #expect(try MetadataOperation(decoding: buffer) == operation)
+        #expect(operation.encoded == Array(buffer: buffer))
         #expect(buffer.readableBytes == MetadataOperation.headerByteCount + operation.data.readableBytes)
     }
 
