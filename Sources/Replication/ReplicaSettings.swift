@@ -45,7 +45,7 @@ package struct SnapshotSettings: Sendable {
     package var byteCountMax: UInt64 = 100 << 20
     /// Nil: no snapshots by time.
     package var intervalMilliseconds: UInt64? = 3_600_000
-    /// No two closer than this, unless the log passes `urgentByteCount`.
+    /// No two of a process closer than this, unless the log passes `urgentByteCount`.
     package var spacingMilliseconds: UInt64 = 60_000
     package var urgentByteCount: UInt64 = 1 << 30
 

@@ -34,6 +34,8 @@ package struct Replica: Sendable {
     package internal(set) var members: [Member]
     package internal(set) var version: ClusterVersion
     var openSessions: [SessionID]
+    /// What the disk said to be committed when the node started.
+    let committedAtStart: LogIndex
 
     var proposals: ProposalQueue
     var reads = WaitingReads()
@@ -95,6 +97,7 @@ package struct Replica: Sendable {
             // What a node has that was alone came from no log; it is the founder's beginning.
             stored.applied = stored.baseIndex
         }
+        committedAtStart = stored.commit
         core = try Self.core(
             begin.identity.node, settings, stored, snapshot?.mark, start: begin.start, seed: begin.seed)
         phase = .member

@@ -3,7 +3,7 @@ import Raft
 /// When this node makes a snapshot, and what the log may forget then.
 extension Replica {
     mutating func tickSnapshots() {
-        if snapshots.begunAt == nil { snapshots.begunAt = now }
+        if snapshots.startedAt == nil { snapshots.startedAt = now }
         snapshotIfDue()
         tickTransfers()
         tickReception()
@@ -18,7 +18,14 @@ extension Replica {
         if isMember, genesis != nil, isSnapshotDue || isSnapshotNeeded { takeSnapshot() }
     }
 
-    private var millisecondsSinceSnapshot: UInt64 { snapshots.begunAt.map { now.milliseconds(since: $0) } ?? 0 }
+    /// The spacing is between two snapshots, whenever the node has started: one that is restarted again and again must get to take one.
+    private func isFree(after milliseconds: UInt64) -> Bool {
+        snapshots.begunAt.map { now.milliseconds(since: $0) >= milliseconds } ?? true
+    }
+
+    private var millisecondsSinceSnapshotOrStart: UInt64 {
+        (snapshots.begunAt ?? snapshots.startedAt).map { now.milliseconds(since: $0) } ?? 0
+    }
 
     private var isSnapshotDue: Bool {
         let behind = newestIndex
@@ -26,13 +33,14 @@ extension Replica {
         let policy = settings.snapshots
         let byteCount = logSizes.byteCount(behind: behind)
         if byteCount > policy.urgentByteCount { return isRetryDue }
-        guard millisecondsSinceSnapshot >= policy.spacingMilliseconds else { return false }
+        // One of the middle of a replay would say little about a long log, and hold up the next one.
+        guard applied >= committedAtStart, isFree(after: policy.spacingMilliseconds) else { return false }
         if applied - behind > policy.entryCountMax || byteCount > policy.byteCountMax { return true }
-        return policy.intervalMilliseconds.map { millisecondsSinceSnapshot >= $0 } ?? false
+        return policy.intervalMilliseconds.map { millisecondsSinceSnapshotOrStart >= $0 } ?? false
     }
 
     /// One that failed is not tried again at once.
-    private var isRetryDue: Bool { millisecondsSinceSnapshot >= settings.snapshots.chunkRetryMilliseconds }
+    private var isRetryDue: Bool { isFree(after: settings.snapshots.chunkRetryMilliseconds) }
 
     /// A follower lacks what the log has forgotten, and there is nothing to give it.
     private var isSnapshotNeeded: Bool {
