@@ -37,7 +37,7 @@ package struct Replica: Sendable {
     /// What the disk said to be committed when the node started.
     let committedAtStart: LogIndex
 
-    var proposals: ProposalQueue
+    var proposals: BatchWriter
     var reads = WaitingReads()
     var forwards = ForwardBook()
     var writes = OutstandingWrites()
@@ -84,7 +84,7 @@ package struct Replica: Sendable {
         members = begin.state.members
         version = begin.state.version
         openSessions = begin.state.sessions
-        proposals = ProposalQueue(session: SessionID(node: begin.identity.node, start: begin.start))
+        proposals = BatchWriter(session: SessionID(node: begin.identity.node, start: begin.start))
         logSizes = LogSizes(base: begin.stored.baseIndex, last: begin.stored.lastIndex, byteCount: begin.logByteCount)
         let snapshot = begin.snapshot.flatMap { $0.id.index >= begin.stored.baseIndex ? $0 : nil }
         snapshots = SnapshotKeeper(newest: snapshot)
