@@ -85,7 +85,7 @@ extension Replica {
     }
 
     mutating func releaseSnapshots() {
-        let transfers = transfers
+        let transfers = manager.transfers
         for id in snapshots.release(keeping: { transfers.isSending($0) }) { effects.append(.releaseSnapshot(id)) }
     }
 
@@ -93,7 +93,7 @@ extension Replica {
 
     /// A snapshot that is on its way is of use only if the log goes on behind it when it has arrived: until then nothing is cut.
     private mutating func compactIfPossible() {
-        let isFree = transfers.areOver || settings.mutations.contains(.cutsLogWhileSending)
+        let isFree = manager.transfers.areOver || settings.mutations.contains(.cutsLogWhileSending)
         guard snapshots.isCompactionDue, isFree, let newest = snapshots.newest else { return }
         snapshots.isCompactionDue = false
         let floor = compactionFloor(newest.id.index)
@@ -113,7 +113,7 @@ extension Replica {
             slowest = min(slowest, max(peer.match, peer.pendingSnapshot ?? .zero))
         }
         // They are of use only with the log behind them.
-        for broken in transfers.broken { slowest = min(slowest, broken.offer.mark.index) }
+        for broken in manager.transfers.broken { slowest = min(slowest, broken.offer.mark.index) }
         return max(slowest, min(floor, logSizes.index(with: policy.keptForFollowersByteCountMax)))
     }
 }
