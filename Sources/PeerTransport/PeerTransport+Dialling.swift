@@ -122,8 +122,11 @@ extension PeerTransport {
     func logTrouble(_ connection: OutgoingConnection, _ reason: any Error) {
         let node = connection.route.node
         guard logGate.opens(for: "no connection", "\(node)", quiet: nil) else { return }
-        logger.info(
-            "there is no connection with a peer; it is tried again", metadata: ["node": "\(node)", "error": "\(reason)"])
+        logger.warning(
+            "there is no connection with a peer; it is tried again",
+            metadata: [
+                "node": "\(node)", "address": "\(peer(node)?.contact.address ?? "none")", "error": "\(reason)",
+            ])
     }
 
     func stalled(_ connection: OutgoingConnection) {

@@ -11,6 +11,8 @@ package enum ReplicaEvent: Sendable {
     case connected(NodeID)
     /// The peer's end closed its control connection: its process is gone, as far as can be told.
     case connectionLost(NodeID)
+    /// A disk that is not the member's was turned away before it could say anything.
+    case refused(NodeIdentity)
     /// Messages to the peer are being lost.
     case unreachable(NodeID)
 

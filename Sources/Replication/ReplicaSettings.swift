@@ -30,8 +30,12 @@ package struct ReplicaSettings: Sendable {
     package var removalMilliseconds: UInt64 = 3000
     /// The newest rules that this build knows.
     package var version = ClusterVersion.newest
-    /// Between two reports of a node that wants to found a cluster, and between two statuses of a follower.
+    /// Between two reports of a node that is in no cluster yet, or not any more, and of one that waits for a new member.
     package var reportMilliseconds: UInt64 = 200
+    /// Between two statuses that a member tells all others.
+    package var statusMilliseconds: UInt64 = 1000
+    /// A node that says nothing for so long is called unreachable.
+    package var unreachableMilliseconds: UInt64 = 3000
     /// Bugs to be found by tests; empty in every product.
     package var mutations: ReplicationMutations = []
 
@@ -45,7 +49,7 @@ package struct SnapshotSettings: Sendable {
     package var byteCountMax: UInt64 = 100 << 20
     /// Nil: no snapshots by time.
     package var intervalMilliseconds: UInt64? = 3_600_000
-    /// No two closer than this, unless the log passes `urgentByteCount`.
+    /// No two of a process closer than this, unless the log passes `urgentByteCount`.
     package var spacingMilliseconds: UInt64 = 60_000
     package var urgentByteCount: UInt64 = 1 << 30
 

@@ -23,7 +23,7 @@ extension Replica {
         switch envelope.message {
         case .formation(let report): receive(report, from: envelope.from)
         case .status(let status):
-            peers.took(status, from: sender)
+            manager.took(status, from: sender, commit: core.commit)
             // Who is about to add this node asks like this.
             if case .waiting = phase, !status.isEmpty { send(.status(self.status), to: sender) }
         case .raft, .snapshotOffer:
@@ -70,14 +70,16 @@ extension Replica {
             case nil:
                 if formation.state != state { effects.append(.note(.formation(formation.state))) }
                 // Agreement waits for nobody's clock.
-                if formation.report != before { lastReport = nil }
+                if formation.report != before {
+                    manager.reportAtOnce()
+                    reportNow()
+                }
             }
         case .waiting:
             guard case .member(let genesis) = report.standing else { return }
             if genesis.members.contains(where: { $0.identity == identity }) { found(genesis) }
         case .founding, .member, .stopped: break
         }
-        if lastReport == nil { reportNow() }
     }
 
     private mutating func wait() {

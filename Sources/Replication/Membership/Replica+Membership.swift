@@ -141,9 +141,10 @@ extension Replica {
         guard let newcomer = operation.newcomer else { preconditionFailure("nobody is to be added") }
         let id = newcomer.node
         // What was heard of it before may be long past.
-        guard let peer = peers.peer(id), let status = peer.status, peer.heardAt >= operation.since else {
+        guard let peer = manager.peer(id), let status = peer.status, let heardAt = peer.heardAt, heardAt >= operation.since
+        else {
             guard isLate(operation, settings.membership.stepMilliseconds) else { return }
-            if let known = members.member(id), peers.hasRefusedOther(than: known.identity) {
+            if let known = members.member(id), manager.hasRefusedOther(than: known.identity) {
                 finish(.refused(.identityTaken(id, known.identity.incarnation)))
             } else {
                 finish(.refused(.unreachable(id)))
@@ -224,7 +225,7 @@ extension Replica {
         guard membership == nil, genesis?.members.count == 1, configured.count > 1, !core.configuration.isJoint else { return }
         for candidate in configured where candidate.node != node {
             let isLearner = core.configuration.learners.hasSorted(candidate.node)
-            guard members.member(candidate.node) == nil || isLearner, peers.peer(candidate.node)?.status != nil else {
+            guard members.member(candidate.node) == nil || isLearner, manager.peer(candidate.node)?.status != nil else {
                 continue
             }
             if let operation = adding(candidate.node, candidate.address, .add(candidate.node), nil) {
@@ -242,7 +243,7 @@ extension Replica {
         }
         var known = settings.version
         for member in core.configuration.members where member != node {
-            guard let status = peers.peer(member)?.status else { return }
+            guard let status = manager.peer(member)?.status else { return }
             known = min(known, status.version)
         }
         guard known > version else { return }
@@ -256,12 +257,12 @@ extension Replica {
     private mutating func expireSessions() {
         guard let silence = settings.sessionSilenceMilliseconds else { return }
         for session in openSessions where session.node != node {
-            guard let peer = peers.peer(session.node) else {
-                peers.heard(unknown(session.node), at: now)
+            guard let peer = manager.peer(session.node) else {
+                manager.restartSilence(of: unknown(session.node), at: now)
                 continue
             }
-            guard now.milliseconds(since: peer.heardAt) >= silence else { continue }
-            peers.heard(NodeIdentity(peer.node, peer.incarnation), at: now)
+            guard now.milliseconds(since: peer.silentSince) >= silence else { continue }
+            manager.restartSilence(of: NodeIdentity(peer.node, peer.incarnation), at: now)
             do throws(ProposalRefusal) { _ = try core.propose(Command.expireSession(session).encoded()) } catch {
                 // It is tried again after another silence.
             }

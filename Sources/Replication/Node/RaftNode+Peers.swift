@@ -57,7 +57,9 @@ extension RaftNode: PeerTransportDelegate {
         act()
     }
 
-    package func refused(_ peer: PeerIdentity, reason: PeerRefusal) {}
+    package func refused(_ peer: PeerIdentity, reason: PeerRefusal) {
+        handle(.refused(NodeIdentity(NodeID(peer.node), Incarnation(peer.incarnation))))
+    }
 
     package func refused(by peer: PeerIdentity, reason: PeerRefusal) {
         guard let refusal = MessageRefusal(reason) else { return }

@@ -4,28 +4,6 @@ import NIOCore
 import PeerTransport
 import Raft
 
-/// How a peer is doing.
-package enum PeerStatus: Hashable, Sendable {
-    /// It is heard from, and has what the leader has, within reach.
-    case healthy
-    /// It is heard from, and lacks so many entries.
-    case lagging(behind: UInt64)
-    /// Nothing has been heard of it for a while.
-    case unreachable
-    /// It is heard from, but what it says is not accepted: its disk was wiped, or it was removed.
-    case failed
-
-    /// For documents and labels.
-    package var rawValue: String {
-        switch self {
-        case .healthy: "healthy"
-        case .lagging: "lagging"
-        case .unreachable: "unreachable"
-        case .failed: "failed"
-        }
-    }
-}
-
 /// A node of a cluster as it sees itself and the others.
 package struct RaftNodeStatus: Sendable {
     /// What a node is about.
@@ -51,9 +29,10 @@ package struct RaftNodeStatus: Sendable {
         package var status: PeerStatus
         /// Nil: it has not said.
         package var appliedIndex: UInt64?
-        /// Of what the leader has; nil where only the leader knows.
+        /// On the leader, what the peer's log lacks of its own; elsewhere, what the peer had not applied of what was committed here when it
+        /// said how far it is. Nil: it has not said.
         package var lagEntries: UInt64?
-        /// For how long the leader has had what the peer lacks, in milliseconds.
+        /// For how long the leader has had what the peer lacks, in milliseconds; nil where only the leader knows.
         package var lagMilliseconds: UInt64?
     }
 
@@ -85,9 +64,6 @@ package struct RaftNodeStatus: Sendable {
 }
 
 extension RaftNode {
-    /// A node that is this close to what is committed is caught up.
-    private static let reachEntryCount: UInt64 = 1000
-
     /// As of now. Once the node is closed, of nothing.
     package func status() async -> RaftNodeStatus {
         if isClosed { return closedStatus }
@@ -129,7 +105,7 @@ extension RaftNode {
         // To a node that lacks much the leader tells a commit no higher than what that node has; its own applied index says more.
         let committed = max(core.commit, replica.appliedIndex(of: leader) ?? .zero)
         let behind = committed.rawValue - min(committed.rawValue, replica.applied.rawValue)
-        guard behind <= Self.reachEntryCount, replica.applied > .zero else {
+        guard behind <= ReplicationManager.reachEntryCount, replica.applied > .zero else {
             return (.recovering, "\(behind) committed entries are not applied yet")
         }
         return (.ready, nil)
@@ -152,43 +128,23 @@ extension RaftNode {
         let members = core.configuration.members
         if members.isEmpty {
             return configuration.nodes.sorted { $0.id < $1.id }.map { node in
-                let isSelf = node.id == identity.node
-                return RaftNodeStatus.Peer(
-                    id: node.id.rawValue, address: node.address, role: .none,
-                    status: isSelf || replica.isHeard(node.id, within: healthMilliseconds, of: now) ? .healthy : .unreachable)
+                RaftNodeStatus.Peer(
+                    id: node.id.rawValue, address: node.address, role: .none, status: replica.status(of: node.id, at: now))
             }
         }
         return members.map { node in
             var peer = RaftNodeStatus.Peer(
-                id: node.rawValue, address: address(of: node), role: role(of: node, core), status: .healthy)
-            guard node != identity.node else {
-                peer.appliedIndex = replica.applied.rawValue
-                peer.lagEntries = core.commit.rawValue - min(core.commit.rawValue, replica.applied.rawValue)
+                id: node.rawValue, address: address(of: node), role: role(of: node, core),
+                status: replica.status(of: node, at: now), appliedIndex: replica.appliedIndex(of: node)?.rawValue,
+                lagEntries: replica.entriesBehind(node))
+            if node == identity.node {
                 peer.lagMilliseconds = lag.milliseconds(
                     behind: replica.applied.rawValue, last: core.commit.rawValue, at: now)
-                return peer
-            }
-            peer.appliedIndex = replica.appliedIndex(of: node)?.rawValue
-            if core.role == .leader, let match = core.progress(of: node)?.match {
-                peer.lagEntries = core.lastIndex.rawValue - match.rawValue
+            } else if core.role == .leader, let match = core.progress(of: node)?.match {
                 peer.lagMilliseconds = lag.milliseconds(behind: match.rawValue, last: core.lastIndex.rawValue, at: now)
             }
-            peer.status = status(of: node, lagEntries: peer.lagEntries ?? 0, at: now)
             return peer
         }
-    }
-
-    private func status(of node: NodeID, lagEntries: UInt64, at now: ClockReading) -> PeerStatus {
-        if replica.hasRefusedOtherDisk(of: node) { return .failed }
-        guard replica.isHeard(node, within: healthMilliseconds, of: now) else { return .unreachable }
-        return lagEntries > Self.reachEntryCount ? .lagging(behind: lagEntries) : .healthy
-    }
-
-    /// Peers are looked at each second; one that said nothing for so long is gone.
-    private var healthMilliseconds: UInt64 {
-        let settings = configuration.replica
-        let election = UInt64(settings.raft.electionTicks) * UInt64(configuration.tickMilliseconds)
-        return max(1000, election, 3 * settings.reportMilliseconds)
     }
 
     private func address(of node: NodeID) -> String {
@@ -207,20 +163,5 @@ extension RaftNode {
             }
         }
         return sum
-    }
-}
-
-extension Replica {
-    /// What the node says that it has applied, when it said so last.
-    func appliedIndex(of node: NodeID) -> LogIndex? { peers.peer(node)?.status?.applied }
-
-    func isHeard(_ node: NodeID, within milliseconds: UInt64, of now: ClockReading) -> Bool {
-        peers.peer(node).map { now.milliseconds(since: $0.heardAt) <= milliseconds } ?? false
-    }
-
-    /// The id is spoken for by another disk than the member's.
-    func hasRefusedOtherDisk(of node: NodeID) -> Bool {
-        guard let known = members.member(node) else { return false }
-        return peers.hasRefusedOther(than: known.identity)
     }
 }

@@ -12,13 +12,13 @@ extension Replica {
     }
 
     private func incarnation(of peer: NodeID) -> Incarnation? {
-        members.member(peer)?.identity.incarnation ?? peers.peer(peer)?.incarnation
+        members.member(peer)?.identity.incarnation ?? manager.peer(peer)?.incarnation
     }
 
     mutating func receive(_ envelope: PeerEnvelope) {
         guard envelope.to == node, envelope.from.node != node else { return }
         if let refusal = refusal(of: envelope) {
-            if peers.refuse(envelope.from) { effects.append(.note(.refusedPeer(envelope.from, refusal))) }
+            if manager.refuse(envelope.from, at: now) { effects.append(.note(.refusedPeer(envelope.from, refusal))) }
             // Never an answer to a refusal.
             if case .refusal = envelope.message { return }
             // To that very disk, whoever else the id belongs to.
@@ -29,7 +29,7 @@ extension Replica {
                         message: .refusal(refusal))))
             return
         }
-        peers.heard(envelope.from, at: now)
+        manager.heard(envelope.from, at: now)
         switch phase {
         case .member: take(envelope)
         case .forming, .waiting: takeWhileEmpty(envelope)
@@ -89,7 +89,7 @@ extension Replica {
     }
 
     private mutating func receive(_ status: NodeStatus, from sender: NodeID) {
-        peers.took(status, from: sender)
+        manager.took(status, from: sender, commit: core.commit)
         if members.member(sender) != nil, !core.configuration.members.hasSorted(sender), core.leader != nil {
             send(.refusal(.removed), to: sender)
         }
@@ -105,25 +105,35 @@ extension Replica {
 
     /// Says now and then what others cannot see.
     mutating func reportNow() {
-        guard lastReport.map({ now.milliseconds(since: $0) >= settings.reportMilliseconds }) ?? true else { return }
-        lastReport = now
+        guard manager.takeReportDue(every: reportMilliseconds, at: now) else { return }
         switch phase {
         case .forming(let formation):
             for other in formation.others { send(.formation(formation.report), to: other) }
         case .member:
-            if isLeader {
-                // Its own status, or the answer, may have been lost.
-                if let newcomer = membership?.newcomer { send(.status(status), to: newcomer.node) }
-            } else if let leader = core.leader {
-                send(.status(status), to: leader)
-            } else if !core.configuration.members.hasSorted(node) {
-                for member in core.configuration.members { send(.status(status), to: member) }
-            }
+            for receiver in statusReceivers { send(.status(status), to: receiver) }
         case .waiting:
             // A node that was alone adds whom it is configured with, once it hears of them.
             for other in configured where other.node != node { send(.status(status), to: other.node) }
         case .founding, .stopped: break
         }
+    }
+
+    private var statusReceivers: [NodeID] {
+        var receivers = core.configuration.members
+        // A node that was added learns who the members are when it has the state; until then it knows its configuration, and its leader.
+        if receivers.isEmpty {
+            receivers = configured.map(\.node)
+            if let leader = core.leader, !receivers.contains(leader) { receivers.append(leader) }
+        }
+        // What it was told, or its answer, may have been lost.
+        if let newcomer = membership?.newcomer, !receivers.contains(newcomer.node) { receivers.append(newcomer.node) }
+        return receivers.filter { $0 != node }
+    }
+
+    /// Who belongs to a cluster and waits for nobody has time.
+    private var reportMilliseconds: UInt64 {
+        let isSettled = isMember && membership?.newcomer == nil && core.configuration.members.hasSorted(node)
+        return isSettled ? settings.statusMilliseconds : settings.reportMilliseconds
     }
 
     // MARK: Contacts

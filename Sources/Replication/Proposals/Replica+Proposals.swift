@@ -14,7 +14,7 @@ extension Replica {
             return
         }
         proposals.add(
-            ProposalQueue.Pending(
+            BatchWriter.Pending(
                 token: proposal.token, operation: proposal.operation, level: proposal.level, deadline: proposal.deadline))
     }
 
@@ -37,7 +37,7 @@ extension Replica {
             return
         }
         while !proposals.waiting.isEmpty, !proposals.isBlocked {
-            let serials = proposals.takeWaiting(countMax: settings.batchCountMax, byteCountMax: settings.batchByteCountMax)
+            let serials = proposals.takeBatch(countMax: settings.batchCountMax, byteCountMax: settings.batchByteCountMax)
             guard !serials.isEmpty else { return }
             give(serials)
         }
@@ -51,16 +51,16 @@ extension Replica {
             do throws(ProposalRefusal) {
                 let place = try core.propose(payload)
                 proposals.standing = .opening(
-                    ProposalQueue.Attempt(term: place.term, sequence: 0, sentAt: now, index: place.index))
+                    BatchWriter.Attempt(term: place.term, sequence: 0, sentAt: now, index: place.index))
             } catch { proposals.isBlocked = true }
         } else if let leader = core.leader {
             let sequence = forward([ForwardedCommand(level: .majority, payload: payload)], [], to: leader)
-            proposals.standing = .opening(ProposalQueue.Attempt(term: core.term, sequence: sequence, sentAt: now))
+            proposals.standing = .opening(BatchWriter.Attempt(term: core.term, sequence: sequence, sentAt: now))
         }
     }
 
     /// Nothing was heard of it. What the leader of now has appended waits for its commit, however long that takes.
-    private func isSilent(_ attempt: ProposalQueue.Attempt) -> Bool {
+    private func isSilent(_ attempt: BatchWriter.Attempt) -> Bool {
         guard attempt.term == core.term else { return true }
         return attempt.index == nil && now.milliseconds(since: attempt.sentAt) >= settings.retryMilliseconds
     }
@@ -79,14 +79,14 @@ extension Replica {
             append(commands, serials)
         } else if let leader = core.leader {
             let sequence = forward(commands, serials, to: leader)
-            attempted(serials, ProposalQueue.Attempt(term: core.term, sequence: sequence, sentAt: now))
+            attempted(serials, BatchWriter.Attempt(term: core.term, sequence: sequence, sentAt: now))
         }
     }
 
     private mutating func append(_ commands: [ForwardedCommand], _ serials: [Serial]) {
         do throws(ProposalRefusal) {
             let place = try core.propose(commands.map(\.payload))
-            attempted(serials, ProposalQueue.Attempt(term: place.term, sequence: 0, sentAt: now, index: place.first))
+            attempted(serials, BatchWriter.Attempt(term: place.term, sequence: 0, sentAt: now, index: place.first))
             note(commands, at: place.first, of: node)
         } catch {
             // Nothing was appended. When there is room again, or another leader, they go on.
@@ -105,7 +105,7 @@ extension Replica {
     }
 
     /// - Parameter attempt: its index is the first one's.
-    private mutating func attempted(_ serials: [Serial], _ attempt: ProposalQueue.Attempt) {
+    private mutating func attempted(_ serials: [Serial], _ attempt: BatchWriter.Attempt) {
         for (offset, serial) in serials.enumerated() {
             var own = attempt
             if let first = attempt.index { own.index = first + offset }
@@ -276,7 +276,7 @@ extension Replica {
         askEverywhere(upTo: asked)
     }
 
-    private mutating func expire(_ serial: Serial, _ pending: ProposalQueue.Pending) {
+    private mutating func expire(_ serial: Serial, _ pending: BatchWriter.Pending) {
         if let applied = pending.applied {
             complete(serial, .unknown(.notOnEveryVoter(applied.index)))
         } else if pending.isInDoubt, !settings.mutations.contains(.refusesInDoubt) {

@@ -34,21 +34,21 @@ package struct Replica: Sendable {
     package internal(set) var members: [Member]
     package internal(set) var version: ClusterVersion
     var openSessions: [SessionID]
+    /// What the disk said to be committed when the node started.
+    let committedAtStart: LogIndex
 
-    var proposals: ProposalQueue
+    var proposals: BatchWriter
     var reads = WaitingReads()
     var forwards = ForwardBook()
     var writes = OutstandingWrites()
     var logSizes: LogSizes
     var snapshots: SnapshotKeeper
-    var transfers = SnapshotTransfers()
     var reception: SnapshotReception?
-    var peers = PeerBook()
+    var manager = ReplicationManager()
     let configured: [ConfiguredNode]
     let seed: UInt64
     var membership: MembershipOperation?
     var leadershipTransfer: LeadershipTransfer?
-    var lastReport: ClockReading?
     /// Since when others say that this node is no member, while no leader speaks to it.
     var removedSince: ClockReading?
 
@@ -82,7 +82,7 @@ package struct Replica: Sendable {
         members = begin.state.members
         version = begin.state.version
         openSessions = begin.state.sessions
-        proposals = ProposalQueue(session: SessionID(node: begin.identity.node, start: begin.start))
+        proposals = BatchWriter(session: SessionID(node: begin.identity.node, start: begin.start))
         logSizes = LogSizes(base: begin.stored.baseIndex, last: begin.stored.lastIndex, byteCount: begin.logByteCount)
         let snapshot = begin.snapshot.flatMap { $0.id.index >= begin.stored.baseIndex ? $0 : nil }
         snapshots = SnapshotKeeper(newest: snapshot)
@@ -95,6 +95,7 @@ package struct Replica: Sendable {
             // What a node has that was alone came from no log; it is the founder's beginning.
             stored.applied = stored.baseIndex
         }
+        committedAtStart = stored.commit
         core = try Self.core(
             begin.identity.node, settings, stored, snapshot?.mark, start: begin.start, seed: begin.seed)
         phase = .member
@@ -136,7 +137,10 @@ package struct Replica: Sendable {
         case .tick: tick()
         case .received(let envelope): receive(envelope)
         case .connected(let node): connected(node)
-        case .connectionLost(let node): core.connectionLost(to: node)
+        case .connectionLost(let node):
+            manager.lost(node)
+            core.connectionLost(to: node)
+        case .refused(let identity): manager.refuse(identity, at: now)
         case .unreachable(let node): core.reportUnreachable(node)
         case .propose(let proposal): propose(proposal)
         case .read(let request): read(request)
@@ -227,7 +231,7 @@ package struct Replica: Sendable {
     private mutating func stood(_ standing: Standing) {
         effects.append(.standing(standing))
         forwards = ForwardBook()
-        peers.hearAll(at: now)
+        manager.restartSilences(at: now)
         if standing.role != .leader { leadershipLost() }
         standingChangedForProposals()
         standingChangedForReads()
@@ -256,7 +260,8 @@ package struct Replica: Sendable {
         case .propose(let proposal): effects.append(.complete(proposal.token, .refused(.stopped(reason))))
         case .read(let request): readWhenStopped(request, reason)
         case .command(let token, _): effects.append(.completeCommand(token, .refused(.stopped(reason))))
-        case .tick, .received, .connected, .connectionLost, .unreachable, .logWritten, .logFetched, .logFailed, .applied,
+        case .tick, .received, .connected, .connectionLost, .refused, .unreachable, .logWritten, .logFetched, .logFailed,
+            .applied,
             .applyFailed, .snapshotTaken, .snapshotFailed, .receptionOpened, .chunkStored, .receptionFinished,
             .receptionFailed, .chunkUnreadable, .installed, .installFailed, .founded, .stop:
             break

@@ -3,7 +3,7 @@ import Raft
 /// When this node makes a snapshot, and what the log may forget then.
 extension Replica {
     mutating func tickSnapshots() {
-        if snapshots.begunAt == nil { snapshots.begunAt = now }
+        if snapshots.startedAt == nil { snapshots.startedAt = now }
         snapshotIfDue()
         tickTransfers()
         tickReception()
@@ -18,7 +18,14 @@ extension Replica {
         if isMember, genesis != nil, isSnapshotDue || isSnapshotNeeded { takeSnapshot() }
     }
 
-    private var millisecondsSinceSnapshot: UInt64 { snapshots.begunAt.map { now.milliseconds(since: $0) } ?? 0 }
+    /// The spacing is between two snapshots, whenever the node has started: one that is restarted again and again must get to take one.
+    private func isFree(after milliseconds: UInt64) -> Bool {
+        snapshots.begunAt.map { now.milliseconds(since: $0) >= milliseconds } ?? true
+    }
+
+    private var millisecondsSinceSnapshotOrStart: UInt64 {
+        (snapshots.begunAt ?? snapshots.startedAt).map { now.milliseconds(since: $0) } ?? 0
+    }
 
     private var isSnapshotDue: Bool {
         let behind = newestIndex
@@ -26,13 +33,14 @@ extension Replica {
         let policy = settings.snapshots
         let byteCount = logSizes.byteCount(behind: behind)
         if byteCount > policy.urgentByteCount { return isRetryDue }
-        guard millisecondsSinceSnapshot >= policy.spacingMilliseconds else { return false }
+        // One of the middle of a replay would say little about a long log, and hold up the next one.
+        guard applied >= committedAtStart, isFree(after: policy.spacingMilliseconds) else { return false }
         if applied - behind > policy.entryCountMax || byteCount > policy.byteCountMax { return true }
-        return policy.intervalMilliseconds.map { millisecondsSinceSnapshot >= $0 } ?? false
+        return policy.intervalMilliseconds.map { millisecondsSinceSnapshotOrStart >= $0 } ?? false
     }
 
     /// One that failed is not tried again at once.
-    private var isRetryDue: Bool { millisecondsSinceSnapshot >= settings.snapshots.chunkRetryMilliseconds }
+    private var isRetryDue: Bool { isFree(after: settings.snapshots.chunkRetryMilliseconds) }
 
     /// A follower lacks what the log has forgotten, and there is nothing to give it.
     private var isSnapshotNeeded: Bool {
@@ -77,7 +85,7 @@ extension Replica {
     }
 
     mutating func releaseSnapshots() {
-        let transfers = transfers
+        let transfers = manager.transfers
         for id in snapshots.release(keeping: { transfers.isSending($0) }) { effects.append(.releaseSnapshot(id)) }
     }
 
@@ -85,7 +93,7 @@ extension Replica {
 
     /// A snapshot that is on its way is of use only if the log goes on behind it when it has arrived: until then nothing is cut.
     private mutating func compactIfPossible() {
-        let isFree = transfers.areOver || settings.mutations.contains(.cutsLogWhileSending)
+        let isFree = manager.transfers.areOver || settings.mutations.contains(.cutsLogWhileSending)
         guard snapshots.isCompactionDue, isFree, let newest = snapshots.newest else { return }
         snapshots.isCompactionDue = false
         let floor = compactionFloor(newest.id.index)
@@ -105,7 +113,7 @@ extension Replica {
             slowest = min(slowest, max(peer.match, peer.pendingSnapshot ?? .zero))
         }
         // They are of use only with the log behind them.
-        for broken in transfers.broken { slowest = min(slowest, broken.offer.mark.index) }
+        for broken in manager.transfers.broken { slowest = min(slowest, broken.offer.mark.index) }
         return max(slowest, min(floor, logSizes.index(with: policy.keptForFollowersByteCountMax)))
     }
 }

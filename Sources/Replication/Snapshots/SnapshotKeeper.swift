@@ -10,8 +10,10 @@ struct SnapshotKeeper: Sendable {
     var isTaking = false
     /// Whoever asked for the one that is being made.
     var asking: [RequestToken] = []
-    /// When the last one was begun; of a node that has just started, when it started.
+    /// When the last one was begun since the node has started; nil: none was.
     var begunAt: ClockReading?
+    /// When the node has started.
+    var startedAt: ClockReading?
     /// The log waits to be cut behind the newest one until no transfer is under way.
     var isCompactionDue = false
 

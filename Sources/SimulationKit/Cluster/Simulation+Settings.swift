@@ -13,6 +13,8 @@ extension Simulation {
         settings.retryMilliseconds = UInt64(random.next(in: 50...400))
         settings.storageStallMilliseconds = 300
         settings.reportMilliseconds = 50
+        settings.statusMilliseconds = 200
+        settings.unreachableMilliseconds = 600
         settings.sessionSilenceMilliseconds = random.chance(1, in: 3) ? UInt64(random.next(in: 1_000...4_000)) : nil
         settings.membership.stepMilliseconds = 1_000
         settings.membership.catchUpMilliseconds = 3_000

@@ -32,6 +32,8 @@ final class TestCluster {
         settings.raft.fastCampaignTicks = 0...4
         settings.retryMilliseconds = 300
         settings.reportMilliseconds = 50
+        settings.statusMilliseconds = 200
+        settings.unreachableMilliseconds = 600
         settings.removalMilliseconds = 1000
         settings.snapshots.chunkByteCount = 256
         settings.snapshots.chunkRetryMilliseconds = 100

@@ -24,8 +24,10 @@ struct CrashStepTests {
 
     /// All bytes of a snapshot are there, and they are what they say.
     private func expectWhole(_ description: SnapshotDescription, _ storage: StateStorage) throws {
+        let directory = try TemporaryStateDirectory()
+        defer { withExtendedLifetime(directory) {} }
         let receiver = try StateStorage(
-            paths: try TemporaryStateDirectory().paths, options: StateBench.options, fileSystem: POSIXFileSystem())
+            paths: directory.paths, options: StateBench.options, fileSystem: POSIXFileSystem())
         let offer = description.offer(chunkByteCount: 1 << 20)
         _ = try receiver.openReception(offer)
         for number in 0..<offer.chunkCount {
@@ -217,8 +219,10 @@ struct RefusingDiskTests {
         let offer = snapshot.offer(chunkByteCount: 1 << 20)
         let bytes = try source.storage.chunk(0, of: offer.id, chunkByteCount: 1 << 20)
         try everyFailure(code) { files, step in
+            let directory = try TemporaryStateDirectory()
+            defer { withExtendedLifetime(directory) {} }
             let storage = try StateStorage(
-                paths: try TemporaryStateDirectory().paths, options: StateBench.options, fileSystem: files)
+                paths: directory.paths, options: StateBench.options, fileSystem: files)
             files.arm(.failure(at: step, code))
             func receive() throws(ReceptionFailure) {
                 if try storage.openReception(offer) == 0 { try storage.storeChunk(0, of: offer.id, bytes) }

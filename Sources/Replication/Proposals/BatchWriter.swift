@@ -1,8 +1,12 @@
 import Metadata
 import Raft
 
-/// The writes of this node's clients that have no outcome yet, by serial, and the session that they belong to.
-struct ProposalQueue: Sendable {
+/// Gathers the writes of this node's clients into batches for the leader, each of which is one append or one forward, and keeps every write,
+/// by its serial in this node's session, until it has its outcome.
+///
+/// Nothing waits for company: a batch is what has come while the last one was handed over, up to `ReplicaSettings.batchCountMax` and
+/// `batchByteCountMax`. A write waits only for a leader that takes it.
+struct BatchWriter: Sendable {
     struct Pending: Sendable {
         let token: RequestToken
         let operation: [UInt8]
@@ -123,8 +127,8 @@ struct ProposalQueue: Sendable {
         waiting.append(serial)
     }
 
-    /// The next ones to be given to a leader, in order.
-    mutating func takeWaiting(countMax: Int, byteCountMax: Int) -> [Serial] {
+    /// The next ones to be given to a leader together, in order: at least one if any waits, whatever its size.
+    mutating func takeBatch(countMax: Int, byteCountMax: Int) -> [Serial] {
         var taken: [Serial] = []
         var byteCount = 0
         var end = 0
