@@ -81,13 +81,10 @@ extension ObjectAttributes {
         var fields: [MetadataField] = []
         var byteCount = 0
         for (name, value) in headers {
-            guard name.utf8.count > userMetadataPrefix.utf8.count, name.utf8.first.map({ $0 | 0x20 }) == UInt8(ascii: "x")
-            else {
+            guard name.utf8.count > userMetadataPrefix.utf8.count, ASCIICase.hasPrefix(name, userMetadataPrefix) else {
                 continue
             }
-            let lowercased = name.lowercased()
-            guard lowercased.hasPrefix(userMetadataPrefix) else { continue }
-            let short = String(lowercased.dropFirst(userMetadataPrefix.count))
+            let short = String(name.lowercased().dropFirst(userMetadataPrefix.count))
             byteCount += value.utf8.count
             if let position = fields.firstIndex(where: { $0.name == short }) {
                 fields[position].value += "," + value

@@ -148,7 +148,9 @@ package final class S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
         response.headers.add(name: "x-amz-id-2", value: configuration.hostID)
         response.headers.replaceOrAdd(name: "Server", value: "rustfs-metadata")
         // At least the state that was read or written: whoever asks for that much elsewhere sees it there.
-        if let index = engine.appliedIndex { response.headers.add(name: S3Consistency.appliedIndexHeader, value: String(index)) }
+        if let index = engine.appliedIndex {
+            response.headers.add(name: S3Consistency.appliedIndexHeader, value: String(index))
+        }
     }
 }
 
