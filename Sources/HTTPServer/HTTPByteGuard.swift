@@ -15,8 +15,8 @@ import NIOCore
 /// - **What a decoded head no longer shows:** that a line ended without CR, or continued the one before it (obs-fold, which could
 ///   hide a value from another parser).
 ///
-/// It also counts the bytes in both directions, because nothing else sees both, and joins the small parts of responses, so that one with a
-/// small body leaves as one buffer.
+/// It also counts the bytes in both directions, because nothing else sees both, and joins the small parts that the encoder writes,
+/// so that a response with a small body leaves as one buffer.
 final class HTTPByteGuard: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -123,36 +123,6 @@ final class HTTPByteGuard: ChannelDuplexHandler {
         isDelivering = false
     }
 
-    /// Some of a response. It leaves with the next flush.
-    func write(_ bytes: ByteBuffer) {
-        guard let context else { return }
-        counters.bytesSent.increment(by: bytes.readableBytes)
-        guard bytes.readableBytes <= Self.joinedPartByteCountMax else {
-            writeJoined(context)
-            context.write(wrapOutboundOut(.byteBuffer(bytes)), promise: nil)
-            return
-        }
-        if joined.readableBytes == 0 {
-            joined = bytes
-        } else {
-            joined.writeImmutableBuffer(bytes)
-        }
-        boundJoined(context)
-    }
-
-    /// As above: what `encode` appends, which is small.
-    func write(_ encode: (inout ByteBuffer) -> Void) {
-        guard let context else { return }
-        let byteCount = joined.readableBytes
-        encode(&joined)
-        counters.bytesSent.increment(by: joined.readableBytes - byteCount)
-        boundJoined(context)
-    }
-
-    private func boundJoined(_ context: ChannelHandlerContext) {
-        if joined.readableBytes > Self.joinedByteCountMax { writeJoined(context) }
-    }
-
     // MARK: Events of the channel
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -174,10 +144,22 @@ final class HTTPByteGuard: ChannelDuplexHandler {
         deliver()
     }
 
-    /// Only for its promise: behind what the connection has written.
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        writeJoined(context)
-        context.write(data, promise: promise)
+        let part = unwrapOutboundIn(data)
+        counters.bytesSent.increment(by: part.readableBytes)
+        guard promise == nil, case .byteBuffer(let bytes) = part, bytes.readableBytes <= Self.joinedPartByteCountMax else {
+            writeJoined(context)
+            context.write(data, promise: promise)
+            return
+        }
+        if joined.readableBytes == 0 {
+            joined = bytes
+        } else {
+            joined.writeImmutableBuffer(bytes)
+        }
+        if joined.readableBytes > Self.joinedByteCountMax {
+            writeJoined(context)
+        }
     }
 
     func flush(context: ChannelHandlerContext) {

@@ -10,8 +10,8 @@ extension HTTPConnection {
         guard phase != .closed, let context else { return }
         phase = .closing
         deadline = loop.deadline(after: loop.timeouts.writeStall)
-        // Behind all that was written.
-        context.writeAndFlush(wrapOutboundOut(.byteBuffer(ByteBuffer()))).assumeIsolated().whenComplete { _ in
+        // Empty, so the encoder lets it pass as it is.
+        context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer())))).assumeIsolated().whenComplete { _ in
             guard self.phase == .closing else { return }
             if lingers {
                 self.linger()
@@ -36,7 +36,7 @@ extension HTTPConnection {
 
     /// The server is stopping: a connection without a request is closed, once the last response has left it.
     func closeIfIdle() {
-        if phase == .awaitingHead, !wire.hasHeadBegun {
+        if phase == .awaitingHead, !input.hasHeadBegun {
             closeAfterFlush(lingers: false)
         }
     }

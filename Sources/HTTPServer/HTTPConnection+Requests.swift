@@ -16,7 +16,7 @@ extension HTTPConnection {
             return
         }
         bodyWindow = HTTPBodyWindow(start: loop.now, byteCount: 0)
-        wire.expectBody(head.framing)
+        input.expectBody(head.framing)
         if case .length(let byteCount) = head.framing,
             byteCount == 0 || (byteCount <= UInt64(loop.limits.collectedBodyByteCountMax) && head.expectation == .none)
         {
@@ -30,7 +30,7 @@ extension HTTPConnection {
         // A client that has sent some of its body already does not wait.
         exchange.body = HTTPStreamedBody(
             framing: head.framing,
-            awaitsInterimResponse: head.expectation == .interimResponse && wire.heldByteCount == 0)
+            awaitsInterimResponse: head.expectation == .interimResponse && input.heldByteCount == 0)
         start(head, body: .streamed(HTTPConnectionBody(connection: self, exchangeNumber: exchange.number + 1)))
     }
 
@@ -45,7 +45,7 @@ extension HTTPConnection {
             drainedByteCount += bytes.readableBytes
             exchange.body?.pass(bytes)
             if drainedByteCount > loop.limits.drainedBodyByteCountMax {
-                wire.discard()
+                input.discard()
                 closeAfterFlush(lingers: true)
             }
         case .awaitingHead, .closing, .lingering, .closed:
@@ -69,7 +69,7 @@ extension HTTPConnection {
 
     func receiveEnd() {
         // Only the decoder knows where a chunked body ends.
-        wire.hold()
+        input.hold()
         switch phase {
         case .collecting:
             guard let head = pendingHead else { return }
@@ -92,11 +92,11 @@ extension HTTPConnection {
         case .awaitingHead, .collecting:
             refuse(.malformedRequest)
         case .responding:
-            wire.discard()
+            input.discard()
             exchange.keepsAlive = false
             exchange.body?.fail(.malformed)
         case .draining:
-            wire.discard()
+            input.discard()
             closeAfterFlush(lingers: true)
         case .closing, .lingering, .closed:
             break
@@ -151,7 +151,7 @@ extension HTTPConnection {
         case .streamed, .chunked: response.body = .none
         }
         writeWhole(response)
-        wire.discard()
+        input.discard()
         closeAfterFlush(lingers: true)
     }
 

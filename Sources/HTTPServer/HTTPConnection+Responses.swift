@@ -66,28 +66,32 @@ extension HTTPConnection {
 
     /// The response of which the head says all, or whose body is at hand.
     func writeWhole(_ response: HTTPResponse) {
+        guard let context else { return }
         switch response.body {
         case .none:
-            writeHead(response, framing: .none)
+            writeHead(response, framing: .none, context: context)
         case .omitted(let byteCount):
             precondition(exchange.isHead, "only the answer to HEAD leaves its body out")
-            writeHead(response, framing: .length(byteCount))
+            writeHead(response, framing: .length(byteCount), context: context)
         case .bytes(let bytes):
-            writeHead(response, framing: .length(UInt64(bytes.readableBytes)))
-            if bytes.readableBytes > 0, !exchange.isHead, response.status.allowsBody { wire.write(bytes) }
+            writeHead(response, framing: .length(UInt64(bytes.readableBytes)), context: context)
+            if bytes.readableBytes > 0, !exchange.isHead, response.status.allowsBody {
+                context.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: nil)
+            }
         case .streamed, .chunked:
             preconditionFailure("streamed responses have a writer")
         }
+        context.write(wrapOutboundOut(.end(nil)), promise: nil)
         flushSoon()
     }
 
     /// - Returns: whether a body has to be produced.
     private func beginStream(_ response: HTTPResponse, byteCount: UInt64?, number: UInt64) -> Bool {
-        guard isAnswering(number) else { return false }
+        guard isAnswering(number), let context else { return false }
         exchange.keepsAlive = keepsAlive(after: response) && (byteCount != nil || !exchange.isHTTP10)
         let framing: HTTPResponseFraming =
             if let byteCount { .length(byteCount) } else if exchange.isHTTP10 { .close } else { .chunked }
-        writeHead(response, framing: framing)
+        writeHead(response, framing: framing, context: context)
         guard !exchange.isHead, response.status.allowsBody else {
             flushSoon()
             finishResponse()
@@ -105,7 +109,7 @@ extension HTTPConnection {
     func writeBody(
         _ bytes: ByteBuffer, number: UInt64, writer: CheckedContinuation<HTTPResponseWriteError?, Never>
     ) {
-        guard isAnswering(number), case .body(let remaining) = exchange.response else {
+        guard isAnswering(number), let context, case .body(let remaining) = exchange.response else {
             writer.resume(returning: .connectionClosed)
             return
         }
@@ -122,9 +126,7 @@ extension HTTPConnection {
             writer.resume(returning: nil)
             return
         }
-        if isChunked { wire.write { $0.writeString("\(String(byteCount, radix: 16))\r\n") } }
-        wire.write(bytes)
-        if isChunked { wire.write { $0.writeStaticString("\r\n") } }
+        context.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: nil)
         flushSoon()
         guard isAnswering(number) else {
             // The flush found the connection broken.
@@ -140,21 +142,15 @@ extension HTTPConnection {
     }
 
     private func endStream(isWhole: Bool, number: UInt64) {
-        guard isAnswering(number) else { return }
+        guard isAnswering(number), let context else { return }
         guard isWhole, case .body(let remaining) = exchange.response, (remaining ?? 0) == 0 else {
             // The client must see a broken transfer, not a short object.
             closeNow()
             return
         }
-        if isChunked { wire.write { $0.writeStaticString("0\r\n\r\n") } }
+        context.write(wrapOutboundOut(.end(nil)), promise: nil)
         flushSoon()
         finishResponse()
-    }
-
-    /// The body under way has no declared length: its end is the last chunk, to a client of HTTP/1.0 that of the connection.
-    private var isChunked: Bool {
-        guard case .body(nil) = exchange.response else { return false }
-        return !exchange.isHTTP10
     }
 
     private func finishResponse() {
@@ -165,8 +161,8 @@ extension HTTPConnection {
         exchange.body?.abandonReader()
         let isBodyRead = exchange.body?.isComplete ?? true
         if !exchange.keepsAlive {
-            let lingers = !isBodyRead || wire.heldByteCount > 0
-            wire.discard()
+            let lingers = !isBodyRead || input.heldByteCount > 0
+            input.discard()
             exchange.body = nil
             closeAfterFlush(lingers: lingers)
         } else if isBodyRead {
@@ -189,13 +185,12 @@ extension HTTPConnection {
         return remaining <= UInt64(loop.limits.drainedBodyByteCountMax)
     }
 
-    private func writeHead(_ response: HTTPResponse, framing: HTTPResponseFraming) {
+    private func writeHead(_ response: HTTPResponse, framing: HTTPResponseFraming, context: ChannelHandlerContext) {
         loop.counters.countResponse(status: response.status.code)
-        let date = loop.date.current()
-        wire.write {
-            $0.writeHead(
-                response, framing: framing, isHead: exchange.isHead,
-                connection: exchange.keepsAlive ? (exchange.isHTTP10 ? .keepAlive : .unsaid) : .close, date: date)
-        }
+        let head = HTTPResponseHead(
+            response, framing: framing, isHead: exchange.isHead,
+            connection: exchange.keepsAlive ? (exchange.isHTTP10 ? .keepAlive : .unsaid) : .close,
+            date: loop.date.current())
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
     }
 }

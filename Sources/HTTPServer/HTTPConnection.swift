@@ -2,12 +2,12 @@ import Logging
 import NIOCore
 import NIOHTTP1
 
-/// One client's connection: takes decoded heads and bodies, runs the handler for one request after the other, writes the responses. It is
-/// the last of its channel's handlers:
+/// One client's connection: takes decoded heads and bodies, runs the handler for one request after the other, gives the responses to
+/// the encoder. It is the last of its channel's handlers:
 ///
 /// ```
 ///   socket (TLS) ◄──► HTTPByteGuard ──► HTTPRequestDecoder ──► HTTPConnection
-///                          ▲──────────── responses ◄───────────────┘
+///                          ▲──────── HTTPResponseEncoder ◄──────────┘
 /// ```
 ///
 /// ```
@@ -30,7 +30,7 @@ import NIOHTTP1
 /// from elsewhere, hop to it before they touch the connection.
 final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = HTTPServerRequestPart
-    typealias OutboundOut = IOData
+    typealias OutboundOut = HTTPServerResponsePart
 
     enum Phase {
         case awaitingHead
@@ -43,7 +43,7 @@ final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
     }
 
     let loop: HTTPServerLoop
-    let wire: HTTPByteGuard
+    let input: HTTPByteGuard
     let isSecure: Bool
     private let isRefused: Bool
 
@@ -73,10 +73,10 @@ final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
     private var isTakingInput = false
     private var needsFlush = false
 
-    /// - Parameter wire: the guard in the same channel.
-    init(loop: HTTPServerLoop, wire: HTTPByteGuard, isSecure: Bool, isRefused: Bool) {
+    /// - Parameter input: the guard in the same channel.
+    init(loop: HTTPServerLoop, input: HTTPByteGuard, isSecure: Bool, isRefused: Bool) {
         self.loop = loop
-        self.wire = wire
+        self.input = input
         self.isSecure = isSecure
         self.isRefused = isRefused
         deadline = loop.deadline(after: loop.timeouts.head)
@@ -176,7 +176,7 @@ final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
     private func end() {
         guard phase != .closed else { return }
         phase = .closed
-        wire.discard()
+        input.discard()
         forgetPending()
         let ended = exchange
         exchange = HTTPExchange()
@@ -189,7 +189,7 @@ final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
     private var wantsInput: Bool {
         switch phase {
         case .awaitingHead, .collecting: isWritable
-        case .responding: exchange.body?.wantsInput(limits: loop.limits) ?? (wire.heldByteCount == 0)
+        case .responding: exchange.body?.wantsInput(limits: loop.limits) ?? (input.heldByteCount == 0)
         case .draining, .lingering: true
         case .closing, .closed: false
         }
@@ -204,7 +204,7 @@ final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
     /// Lets the next head pass, unless the client does not read its responses.
     func admitHead() {
         if phase == .awaitingHead, isWritable {
-            wire.expectHead()
+            input.expectHead()
         }
         takeInput()
     }
@@ -214,7 +214,7 @@ final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
     private func takeInput() {
         let isNested = isTakingInput
         isTakingInput = true
-        wire.deliver()
+        input.deliver()
         guard !isNested else { return }
         isTakingInput = false
         inputTaken()
@@ -226,7 +226,7 @@ final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
             needsFlush = false
             context?.flush()
         }
-        if phase == .awaitingHead, isWritable, !isHeadTimed, wire.hasHeadBegun {
+        if phase == .awaitingHead, isWritable, !isHeadTimed, input.hasHeadBegun {
             isHeadTimed = true
             deadline = loop.deadline(after: loop.timeouts.head)
         }

@@ -55,8 +55,10 @@ package enum HTTPResponseWriteError: Error, Sendable, Equatable {
 extension HTTPConnection {
     /// Tells the client to send its body.
     func writeInterimResponse() {
+        guard let context else { return }
         loop.counters.countResponse(status: 100)
-        wire.write { $0.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n") }
+        let interim = HTTPResponseHead(version: .http1_1, status: .continue)
+        context.write(HTTPConnection.wrapOutboundOut(.head(interim)), promise: nil)
         flushSoon()
     }
 

@@ -144,9 +144,9 @@ package final class HTTPServer<Handler: HTTPRequestHandler>: Sendable {
                         throw HTTPConnectionGate.Full()
                     }
                     loop.counters.connectionsAccepted.increment()
-                    let wire = HTTPByteGuard(limits: loop.limits, counters: loop.counters)
+                    let input = HTTPByteGuard(limits: loop.limits, counters: loop.counters)
                     let connection = HTTPConnection(
-                        loop: loop, wire: wire, isSecure: tlsContext != nil, isRefused: admission == .refused)
+                        loop: loop, input: input, isSecure: tlsContext != nil, isRefused: admission == .refused)
                     loop.insert(connection)
                     channel.closeFuture.whenComplete { _ in
                         openConnections.leave()
@@ -158,7 +158,7 @@ package final class HTTPServer<Handler: HTTPRequestHandler>: Sendable {
                         try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tlsContext))
                     }
                     try channel.pipeline.syncOperations.addHandlers(
-                        wire, loop.makeDecoder(), connection)
+                        input, HTTPResponseEncoder(configuration: loop.encoderConfiguration), loop.makeDecoder(), connection)
                 }
             }
     }

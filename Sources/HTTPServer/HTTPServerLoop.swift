@@ -36,6 +36,13 @@ final class HTTPServerLoop: @unchecked Sendable {
         self.logger = logger
     }
 
+    /// The connection sets the framing headers: only it knows what the handler meant.
+    var encoderConfiguration: HTTPResponseEncoder.Configuration {
+        var configuration = HTTPResponseEncoder.Configuration()
+        configuration.automaticallySetFramingHeaders = false
+        return configuration
+    }
+
     /// Heads are bounded by `HTTPByteGuard`; the decoder's own limits, and that on what it buffers, bound the trailers of chunked bodies.
     func makeDecoder() -> ByteToMessageHandler<HTTPRequestDecoder> {
         let headByteCountMax = limits.requestLineByteCountMax + limits.headersByteCountMax

@@ -1,4 +1,3 @@
-import NIOCore
 import NIOHTTP1
 
 /// How the end of a response's body is found.
@@ -33,52 +32,63 @@ extension HTTPResponseStatus {
     }
 }
 
-extension ByteBuffer {
-    /// Writes the head, with the headers that are the server's to write: `Date` (unless the handler did), the length or transfer coding,
-    /// `Connection`.
-    mutating func writeHead(
+extension HTTPResponseHead {
+    /// The head for NIOHTTP1's encoder, with the headers that are the server's to write: `Date` (unless the handler did), the length
+    /// or transfer coding, `Connection`.
+    init(
         _ response: HTTPResponse, framing: HTTPResponseFraming, isHead: Bool, connection: HTTPConnectionOption, date: String
     ) {
-        let status = response.status.cleaned
-        reserveCapacity(
-            minimumWritableBytes: response.headers.reduce(192) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 })
-        writeStaticString("HTTP/1.1 ")
-        writeString(String(status.code))
-        writeStaticString(" ")
-        writeString(status.reasonPhrase)
-        writeStaticString("\r\n")
-        let (declaredLength, hasDate) = writeHandlersHeaders(response.headers)
-        if !hasDate { writeHeader("Date", date) }
+        var (headers, declaredLength, hasDate) = Self.handlersHeaders(response.headers)
+        if !hasDate {
+            headers.add(name: "Date", value: date)
+        }
         switch framing {
         case .none:
             // The handler may say what GET would send; to a GET it cannot, as nothing follows.
             if let declaredLength, isHead || response.status == .notModified {
-                writeHeader("Content-Length", declaredLength)
+                headers.add(name: "Content-Length", value: declaredLength)
             } else if !isHead, response.status.allowsBody {
-                writeHeader("Content-Length", "0")
+                headers.add(name: "Content-Length", value: "0")
             }
         case .length(let byteCount):
             if response.status.allowsBody || response.status == .notModified {
-                writeHeader("Content-Length", String(byteCount))
+                headers.add(name: "Content-Length", value: String(byteCount))
             }
         case .chunked:
-            if response.status.allowsBody { writeHeader("Transfer-Encoding", "chunked") }
+            if response.status.allowsBody {
+                headers.add(name: "Transfer-Encoding", value: "chunked")
+            }
         case .close:
             break
         }
         switch connection {
         case .unsaid: break
-        case .keepAlive: writeHeader("Connection", "keep-alive")
-        case .close: writeHeader("Connection", "close")
+        case .keepAlive: headers.add(name: "Connection", value: "keep-alive")
+        case .close: headers.add(name: "Connection", value: "close")
         }
-        writeStaticString("\r\n")
+        self.init(version: .http1_1, status: response.status.cleaned, headers: headers)
     }
 
-    /// Writes the handler's headers without those that are the server's to write.
-    private mutating func writeHandlersHeaders(_ headers: HTTPHeaders) -> (declaredLength: String?, hasDate: Bool) {
+    /// The handler's headers without those that are the server's to write.
+    private static func handlersHeaders(
+        _ given: HTTPHeaders
+    ) -> (headers: HTTPHeaders, declaredLength: String?, hasDate: Bool) {
+        // Most responses have nothing to take out or to clean: theirs are used as they are.
+        let isPlain = given.allSatisfy { name, value in
+            switch name.utf8.count {
+            case 4 where name.equalsIgnoringCase("date"): false
+            case 10 where name.equalsIgnoringCase("connection"): false
+            case 14 where name.equalsIgnoringCase("content-length"): false
+            case 17 where name.equalsIgnoringCase("transfer-encoding"): false
+            default: name.isFieldText && value.isFieldText
+            }
+        }
+        if isPlain { return (given, nil, false) }
+        var headers = HTTPHeaders()
+        headers.reserveCapacity(given.count + 3)
         var declaredLength: String?
         var hasDate = false
-        for (name, value) in headers {
+        for (name, value) in given {
             switch name.utf8.count {
             case 4 where name.equalsIgnoringCase("date"): hasDate = true
             case 10 where name.equalsIgnoringCase("connection"): continue
@@ -88,27 +98,9 @@ extension ByteBuffer {
             case 17 where name.equalsIgnoringCase("transfer-encoding"): continue
             default: break
             }
-            writeHeader(name.cleanedFieldText, value.cleanedFieldText)
+            headers.add(name: name.cleanedFieldText, value: value.cleanedFieldText)
         }
-        return (declaredLength, hasDate)
-    }
-
-    /// There is room for it: one check for the line, not four.
-    private mutating func writeHeader(_ name: String, _ value: String) {
-        var (name, value) = (name, value)
-        writeWithUnsafeMutableBytes(minimumWritableBytes: name.utf8.count + value.utf8.count + 4) { line in
-            var count = 0
-            func append(_ text: UnsafeBufferPointer<UInt8>) {
-                UnsafeMutableRawBufferPointer(rebasing: line[count...]).copyBytes(from: text)
-                count += text.count
-            }
-            name.withUTF8(append)
-            (line[count], line[count + 1]) = (UInt8(ascii: ":"), UInt8(ascii: " "))
-            count += 2
-            value.withUTF8(append)
-            (line[count], line[count + 1]) = (UInt8(ascii: "\r"), UInt8(ascii: "\n"))
-            return count + 2
-        }
+        return (headers, declaredLength, hasDate)
     }
 }
 
