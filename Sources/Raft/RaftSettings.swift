@@ -20,8 +20,9 @@ package struct RaftSettings: Sendable {
     /// Bytes of entries in one append message; a single larger entry goes alone.
     package var messageByteCountMax = 1 << 20
     /// Append messages with entries on their way to one peer, and the bytes in them. What comes up meanwhile leaves together when there is
-    /// room: a peer's disk takes one after the other anyway, so that more of them would only be smaller.
-    package var inflightCountMax = 4
+    /// room: a peer's disk takes one after the other anyway, so that more of them would only be smaller. Two, so that it has the next one
+    /// when it is done with the last.
+    package var inflightCountMax = 2
     package var inflightByteCountMax = 16 << 20
     /// Entries proposed and commits found out between two calls of `takeReady` leave together; otherwise each at once, in a message of its
     /// own.

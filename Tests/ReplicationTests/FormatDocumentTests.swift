@@ -129,7 +129,10 @@ struct FormatDocumentTests {
                 1, 1, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0,
             ])
         let result = Array("replication/result/".utf8) + [0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0]
-        #expect(try value(result) == [2, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+        #expect(
+            try value(result) == [
+                2, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+            ])
         let position = Array("replication/position".utf8)
         #expect(try value(position) == [1, 5, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0])
     }

@@ -77,6 +77,8 @@ package final class RaftNode: @unchecked Sendable {
     private var commands: [UInt64: CheckedContinuation<CommandOutcome, Never>] = [:]
     private var lastToken: UInt64 = 0
     private var timer: RepeatedTask?
+    /// Of callers that have not been told yet.
+    private var outcomes: [(caller: @Sendable (ProposalOutcome) -> Void, outcome: ProposalOutcome)] = []
     private var isActing = false
     private var willAct = false
     private var notes = NoteGate()
@@ -253,6 +255,12 @@ package final class RaftNode: @unchecked Sendable {
             pumpLog()
         }
         transport.flush()
+        // One after the other, so that all callers of an event loop are one wake-up to it.
+        while !outcomes.isEmpty {
+            let told = outcomes
+            outcomes = []
+            for (caller, outcome) in told { caller(outcome) }
+        }
     }
 
     private func tick() {
@@ -342,7 +350,8 @@ package final class RaftNode: @unchecked Sendable {
         case .apply(let entries):
             log.applyingCount += entries.count
             applier.submit(.apply(entries))
-        case .complete(let token, let outcome): proposals.removeValue(forKey: token.rawValue)?(outcome)
+        case .complete(let token, let outcome):
+            if let caller = proposals.removeValue(forKey: token.rawValue) { outcomes.append((caller, outcome)) }
         case .completeRead(let token, let outcome): reads.removeValue(forKey: token.rawValue)?.resume(returning: outcome)
         case .completeCommand(let token, let outcome):
             commands.removeValue(forKey: token.rawValue)?.resume(returning: outcome)
