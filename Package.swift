@@ -188,8 +188,9 @@ let package = Package(
         .testTarget(
             name: "ReplicationTests",
             dependencies: [
-                "Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore", "Raft", "RaftStorage",
+                "Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore", "PeerTransport", "Raft", "RaftStorage",
                 "Replication", nioCore,
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -227,6 +228,7 @@ let package = Package(
             dependencies: [
                 "PeerTransport", nioCore,
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),

@@ -5,6 +5,8 @@ package struct PeerContact: Sendable, Hashable {
     package var incarnation: UInt64?
     /// `host:port`, with a name, an IPv4 address, or an IPv6 address in brackets. Looked up at each dial.
     package var address: String
+    /// Which version the lane that leads has found, for a transport that carries others.
+    var version: UInt16?
 
     package init(node: UInt64, incarnation: UInt64?, address: String) {
         self.node = node

@@ -1,5 +1,10 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
 import Logging
-import NIOCore
+package import NIOCore
 import NIOPosix
 import NIOSSL
 
@@ -15,9 +20,7 @@ extension PeerTransport {
                     try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
                 }
             }
-            .childChannelOption(
-                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 4 << 10, initial: 16 << 10, maximum: 256 << 10)
-            )
+            .childChannelOption(.recvAllocator, value: Self.receiveAllocator)
             .childChannelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture { try accept(channel) }
             }
@@ -40,35 +43,98 @@ extension PeerTransport {
         }
     }
 
+    private static let receiveAllocator = AdaptiveRecvByteBufferAllocator(
+        minimum: 4 << 10, initial: 16 << 10, maximum: 256 << 10)
+
     struct TurnedAway: Error {}
 
     /// Takes a channel that was accepted.
-    func accept(_ channel: any Channel) throws {
+    ///
+    /// - Parameter moved: by the transport that this one follows, with the lane of its opening and what came behind that.
+    package func accept(_ channel: any Channel, moved: (lane: PeerLane, rest: ByteBuffer)? = nil) throws {
         eventLoop.preconditionInEventLoop()
-        let handshakingCount = accepted.count { $0.isHandshaking }
-        guard phase == .running, handshakingCount < settings.handshakeCountMax, accepted.count < settings.connectionCountMax
-        else {
+        guard phase == .running, accepted.count < settings.connectionCountMax else {
             counts.connectionsTurnedAway += 1
             if phase == .running, logGate.opens(for: "too many", "", quiet: .seconds(60)) {
                 logger.warning(
-                    "too many connections of peers; the newest are closed",
-                    metadata: ["handshaking": "\(handshakingCount)", "open": "\(accepted.count)"])
+                    "too many connections of peers; the newest are closed", metadata: ["open": "\(accepted.count)"])
             }
             throw TurnedAway()
         }
-        counts.connectionsAccepted += 1
+        makeRoomForHandshake()
+        if moved == nil { counts.connectionsAccepted += 1 }
         track(channel)
-        let connection = IncomingConnection(transport: self)
+        let connection = IncomingConnection(transport: self, moved: moved)
         accepted.append(connection)
         channel.closeFuture.assumeIsolated().whenComplete { [self] _ in
             accepted.removeAll { $0 === connection }
             absorb(connection)
+            shareAdmitted()
         }
-        if let tls {
-            try channel.pipeline.syncOperations.addHandler(tls.serverHandler())
-        }
-        try channel.pipeline.syncOperations.addHandler(connection)
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(connection)
+        if moved != nil, let tls { try connection.secure(pipeline, tls) }
     }
+
+    /// Who connects and says nothing makes way for the next one, so that strangers cannot keep peers out.
+    private func makeRoomForHandshake() {
+        let handshaking = accepted.filter { $0.isHandshaking }
+        guard handshaking.count >= settings.handshakeCountMax,
+            let place = HandshakeEviction.place(in: handshaking.map(\.source))
+        else { return }
+        let evicted = handshaking[place]
+        counts.handshakesEvicted += 1
+        if logGate.opens(for: "evicted", "", quiet: .seconds(60)) {
+            logger.warning(
+                "too many connections have not finished their handshake; the oldest of whoever has most are closed",
+                metadata: ["handshaking": "\(handshaking.count)", "address": "\(evicted.source)"])
+        }
+        evicted.close()
+    }
+
+    // MARK: The lane of another loop
+
+    /// Gives the socket of a connection to the loop of its lane.
+    ///
+    /// - Parameter rest: what has been read behind the opening.
+    func move(_ connection: IncomingConnection, _ channel: any Channel, _ rest: ByteBuffer) {
+        guard let bulk, bulk.lanes.contains(connection.lane) else { preconditionFailure("a lane that nobody carries") }
+        let lane = connection.lane
+        // A second descriptor of the same socket: closing the first leaves the connection as it is.
+        let descriptor = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+            fcntl($0, F_DUPFD_CLOEXEC, 0)
+        }
+        guard let descriptor, descriptor >= 0 else {
+            failed(connection, MoveFault(), address: channel.remoteAddress)
+            return connection.close()
+        }
+        connection.close()
+        bulk.eventLoop.execute { bulk.adopt(descriptor, lane, rest) }
+    }
+
+    private struct MoveFault: Error, CustomStringConvertible {
+        var description: String { "the system has no descriptor left" }
+    }
+
+    private func adopt(_ descriptor: NIOBSDSocket.Handle, _ lane: PeerLane, _ rest: ByteBuffer) {
+        entered(count: 1)
+        ClientBootstrap(group: eventLoop)
+            .channelOption(.recvAllocator, value: Self.receiveAllocator)
+            .channelOption(.autoRead, value: false)
+            .channelInitializer { [self] channel in
+                channel.eventLoop.makeCompletedFuture { try accept(channel, moved: (lane, rest)) }
+            }
+            // Closes it if it is not accepted.
+            .withConnectedSocket(descriptor)
+            .assumeIsolated().whenComplete { [self] _ in entered(count: -1) }
+    }
+
+    private func shareAdmitted() {
+        guard bulk != nil else { return }
+        admitted.set(accepted.filter { $0.isOpen && $0.lane == lanes[0] }.map(\.peer))
+    }
+
+    // MARK: Handshakes
 
     /// Answers a hello: lets the connection receive, or refuses it.
     func answer(_ connection: IncomingConnection, _ hello: PeerHandshake, lane: PeerLane) {
@@ -90,20 +156,21 @@ extension PeerTransport {
         for other in accepted where other.isOpen && other.peer.node == dialler.node {
             if other.lane == lane || other.peer.incarnation != dialler.incarnation { other.close() }
         }
-        connection.open(dialler, lane: lane, version: version)
-        guard lane == .control, let peer = peer(dialler.node) else { return }
+        connection.open(dialler, version: version)
+        shareAdmitted()
+        guard lane == lanes[0], let peer = peer(dialler.node) else { return }
         // It lives: no need to wait with what is dialled in the other direction.
         peer.isLost = false
-        if let found = peer.control?.peer, found.incarnation != dialler.incarnation {
+        if let found = peer.leading?.peer, found.incarnation != dialler.incarnation {
             redial(peer)
-        } else if case .waiting = peer.routes.control.state {
+        } else if case .waiting = peer.leadingRoute.state {
             redial(peer)
         }
     }
 
     /// Its channel is closed.
     func ended(_ connection: IncomingConnection, wasOpen: Bool) {
-        guard wasOpen, connection.lane == .control else { return }
+        guard wasOpen, connection.lane == lanes[0] else { return }
         let node = connection.peer.node
         if let peer = peer(node) {
             lost(peer)
@@ -147,6 +214,14 @@ extension PeerTransport {
     /// Closes what would not be admitted any more.
     func closeUnwelcome() {
         for connection in accepted where connection.isOpen && refusal(of: connection.peer) != nil { connection.close() }
+        shareAdmitted()
+    }
+
+    /// Ends the connections that a node has to this one; it may connect again.
+    package func disconnect(_ node: UInt64) {
+        eventLoop.preconditionInEventLoop()
+        for connection in accepted where connection.isOpen && connection.peer.node == node { connection.close() }
+        shareAdmitted()
     }
 
     // MARK: The log

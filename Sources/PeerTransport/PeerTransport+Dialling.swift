@@ -3,10 +3,13 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// The connections that this node sends on. Control comes first; the other lanes follow when it is open, and end with it.
+/// The connections that this node sends on. The leading lane comes first; the others follow when it is open, and end with it.
 extension PeerTransport {
     func dial(_ route: PeerRoute) {
-        guard phase == .running, let peer = peer(route.node) else { return }
+        guard phase == .running, let peer = peer(route.node), !isFollower || peer.contact.version != nil else {
+            route.state = .idle
+            return
+        }
         guard let address = PeerAddress(peer.contact.address) else {
             if logGate.opens(for: "address", "\(peer.node)", quiet: nil) {
                 logger.error(
@@ -16,10 +19,10 @@ extension PeerTransport {
             route.delay.raise()
             return retry(route)
         }
-        // The other lanes lead to whom control has found.
+        // The other lanes go to whom the leading one has found.
         let connection = OutgoingConnection(
-            route: route, incarnation: peer.contact.incarnation ?? peer.control?.peer?.incarnation,
-            version: peer.control?.version, transport: self)
+            route: route, incarnation: peer.contact.incarnation ?? peer.leading?.peer?.incarnation,
+            version: peer.contact.version ?? peer.leading?.version, transport: self)
         route.state = .active(connection)
         entered(count: 1)
         connect(to: address).assumeIsolated().whenComplete { [self] result in
@@ -46,6 +49,7 @@ extension PeerTransport {
         // It was given up in the meantime.
         guard !connection.isClosed else { return channel.close(promise: nil) }
         do {
+            channel.write(PeerOpening.encoded(connection.route.lane), promise: nil)
             if let tls {
                 try channel.pipeline.syncOperations.addHandler(tls.clientHandler(host: address.host))
             }
@@ -69,12 +73,13 @@ extension PeerTransport {
     /// Begins anew, and at once.
     func redial(_ peer: Peer) {
         abandon(peer)
-        for lane in PeerLane.allCases { peer.routes[lane].delay.reset() }
-        dial(peer.routes.control)
+        for lane in lanes { peer.routes[lane].delay.reset() }
+        dial(peer.leadingRoute)
     }
 
     func abandon(_ peer: Peer) {
-        for lane in PeerLane.allCases { peer.routes[lane].abandon() }
+        for lane in lanes { peer.routes[lane].abandon() }
+        leadFollower()
     }
 
     // MARK: What becomes of a connection
@@ -92,12 +97,14 @@ extension PeerTransport {
         guard let peer = peer(route.node) else { return connection.close() }
         route.delay.reset()
         route.traffic.connections += 1
-        guard route.lane == .control else { return }
+        guard route.lane == lanes[0] else { return }
         peer.isLost = false
         logGate.forget("\(peer.node)")
+        leadFollower()
+        guard !isFollower else { return }
         logger.info("connected to a peer", metadata: ["node": "\(peer.node)", "version": "\(version)"])
         tell { $0.connected(identity, version: version) }
-        for lane in [PeerLane.log, .snapshot] {
+        for lane in lanes.dropFirst() {
             peer.routes[lane].abandon()
             peer.routes[lane].delay.reset()
             dial(peer.routes[lane])
@@ -107,7 +114,7 @@ extension PeerTransport {
     /// The channel of the connection is closed, by the other end or by an error.
     func ended(_ connection: OutgoingConnection) {
         guard connection.isOpen else { return failed(connection, PeerDialFault.closedInHandshake) }
-        if connection.route.lane == .control, let peer = peer(connection.route.node) { lost(peer) }
+        if connection.route.lane == lanes[0], let peer = peer(connection.route.node) { lost(peer) }
         dropped(connection)
     }
 
@@ -133,7 +140,7 @@ extension PeerTransport {
         counts.stalls += 1
         let route = connection.route
         logger.warning("a peer takes nothing any more", metadata: ["node": "\(route.node)", "lane": "\(route.lane)"])
-        if route.lane == .control, let peer = peer(route.node) { lost(peer) }
+        if route.lane == lanes[0], let peer = peer(route.node) { lost(peer) }
         dropped(connection)
     }
 
@@ -168,6 +175,7 @@ extension PeerTransport {
     func lost(_ peer: Peer) {
         guard !peer.isLost else { return }
         peer.isLost = true
+        guard !isFollower else { return }
         let node = peer.node
         logger.info("the connection with a peer is lost", metadata: ["node": "\(node)"])
         tell { $0.connectionLost(node) }
@@ -179,10 +187,10 @@ extension PeerTransport {
         let route = connection.route
         guard route.connection === connection else { return }
         guard let peer = peer(route.node) else { return route.abandon() }
-        if route.lane == .control {
+        if route.lane == lanes[0] {
             abandon(peer)
             retry(route)
-        } else if peer.control != nil {
+        } else if peer.leading != nil {
             retry(route)
         } else {
             route.abandon()

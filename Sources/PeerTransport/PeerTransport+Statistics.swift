@@ -18,7 +18,7 @@ extension PeerTransport {
             }
             statistics.peers.append(
                 PeerTransportStatistics.Peer(
-                    node: peer.node, incarnation: peer.control?.peer?.incarnation, version: peer.control?.version,
+                    node: peer.node, incarnation: peer.leading?.peer?.incarnation, version: peer.leading?.version,
                     isConnected: lanes { $0.openConnection != nil }, traffic: traffic))
         }
         return statistics

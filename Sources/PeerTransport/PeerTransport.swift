@@ -1,6 +1,7 @@
 package import Logging
 package import NIOCore
 import NIOPosix
+import Synchronization
 
 /// Connections between nodes: moves opaque frames, whole and in order on each lane, or not at all.
 ///
@@ -13,7 +14,18 @@ import NIOPosix
 /// ```
 ///
 /// Confined to one event loop, that of its owner's state: everything is called there, calls back there, and all sockets live there, so
-/// that a message is acted upon where it arrives. `start` once, then `close`; it keeps its owner and itself alive in between.
+/// that a message is acted upon where it arrives. Only the snapshot lane may be given a loop of its own (`bulk`), so that its megabytes
+/// never delay a heartbeat: that is a transport like this one, without a port, which follows this one. A connection that is accepted
+/// says first of all on which lane it is, and its socket is then moved to that loop.
+///
+/// ```
+///   contacts ──► control ──► log                   eventLoop
+///                   │ open or lost, admitted
+///                   ▼
+///                snapshot                          bulk.eventLoop
+/// ```
+///
+/// `start` once, then `close`; it keeps its owner and itself alive in between.
 ///
 /// `@unchecked Sendable`: every entry point checks that it is on `eventLoop`, and the channels, timers and connections that refer to
 /// it live on that loop.
@@ -24,6 +36,14 @@ package final class PeerTransport: @unchecked Sendable {
 
     package let eventLoop: any EventLoop
     package let settings: PeerTransportSettings
+    /// The transport of the snapshot lane; nil: this one carries all.
+    package let bulk: PeerTransport?
+    /// What it carries. The first leads: it is dialled first, and who is lost on it is lost.
+    let lanes: [PeerLane]
+    /// It has no port, dials whom another one is connected with, and admits whom that one has admitted.
+    let isFollower: Bool
+    /// Whose leading connections are accepted here, for the follower.
+    let admitted = AdmittedPeers()
     /// What handshakes say of this node.
     package private(set) var identity: PeerIdentity
     let tls: PeerTransportTLS?
@@ -48,11 +68,31 @@ package final class PeerTransport: @unchecked Sendable {
     private var openCount = 0
     private var closed: EventLoopPromise<Void>?
 
-    /// - Parameter tls: both sides of mutual TLS; nil: plain TCP.
-    package init(
-        identity: PeerIdentity, eventLoop: any EventLoop, settings: PeerTransportSettings = PeerTransportSettings(),
-        tls: PeerTransportTLS? = nil, logger: Logger
+    /// - Parameters:
+    ///   - bulkLoop: where the snapshot lane has its connections; nil: on `eventLoop`, as all.
+    ///   - tls: both sides of mutual TLS; nil: plain TCP.
+    package convenience init(
+        identity: PeerIdentity, eventLoop: any EventLoop, bulkLoop: (any EventLoop)? = nil,
+        settings: PeerTransportSettings = PeerTransportSettings(), tls: PeerTransportTLS? = nil, logger: Logger
     ) {
+        let bulk = bulkLoop.map {
+            PeerTransport(
+                lanes: [.snapshot], isFollower: true, bulk: nil, identity: identity, eventLoop: $0, settings: settings,
+                tls: tls,
+                logger: logger)
+        }
+        self.init(
+            lanes: bulk == nil ? PeerLane.allCases : [.control, .log], isFollower: false, bulk: bulk, identity: identity,
+            eventLoop: eventLoop, settings: settings, tls: tls, logger: logger)
+    }
+
+    private init(
+        lanes: [PeerLane], isFollower: Bool, bulk: PeerTransport?, identity: PeerIdentity, eventLoop: any EventLoop,
+        settings: PeerTransportSettings, tls: PeerTransportTLS?, logger: Logger
+    ) {
+        self.lanes = lanes
+        self.isFollower = isFollower
+        self.bulk = bulk
         self.identity = identity
         self.eventLoop = eventLoop
         self.settings = settings
@@ -66,12 +106,27 @@ package final class PeerTransport: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - port: 0 asks the system for a free one.
+    ///   - bulkDelegate: of the snapshot lane, called on its loop, where it has one of its own.
     ///   - admission: why a node that has found this one may not connect, or nil if it may; what the handshake alone can tell (cluster,
     ///     incarnation of this node, version) has been looked at before. Without it `refusalByContacts` decides.
     /// - Returns: the address bound. Fails with `PeerTransportError`.
     package func start(
-        host: String, port: Int, delegate: any PeerTransportDelegate, admission: ((PeerIdentity) -> PeerRefusal?)? = nil
+        host: String, port: Int, delegate: any PeerTransportDelegate,
+        bulkDelegate: (any PeerTransportDelegate & Sendable)? = nil, admission: ((PeerIdentity) -> PeerRefusal?)? = nil
     ) -> EventLoopFuture<SocketAddress> {
+        precondition((bulk == nil) == (bulkDelegate == nil), "who owns the snapshot lane")
+        if let bulk, let bulkDelegate {
+            let admitted = admitted
+            bulk.eventLoop.execute {
+                bulk.begin(bulkDelegate) { admitted.contains($0) ? nil : .unknownNode }
+            }
+        }
+        begin(delegate, admission)
+        return listen(host: host, port: port)
+    }
+
+    /// Begins without a port: connections come by `accept`.
+    package func begin(_ delegate: any PeerTransportDelegate, _ admission: ((PeerIdentity) -> PeerRefusal?)?) {
         eventLoop.preconditionInEventLoop()
         precondition(phase == .idle, "a transport starts once")
         phase = .running
@@ -82,8 +137,7 @@ package final class PeerTransport: @unchecked Sendable {
         ) { [self] _ in
             tick()
         }
-        for peer in peers { dial(peer.routes.control) }
-        return listen(host: host, port: port)
+        for peer in peers { dial(peer.leadingRoute) }
     }
 
     /// Ends all connections; the owner hears nothing more. Completes when the last socket is closed.
@@ -103,7 +157,8 @@ package final class PeerTransport: @unchecked Sendable {
             marked = []
             entered(count: 0)
         }
-        return promise.futureResult
+        guard let bulk else { return promise.futureResult }
+        return promise.futureResult.flatMap { bulk.eventLoop.flatSubmit { bulk.close() } }
     }
 
     /// One more channel or dial that `close` waits for, or one less.
@@ -131,11 +186,12 @@ package final class PeerTransport: @unchecked Sendable {
         for contact in contacts.sorted(by: { $0.node < $1.node })
         where contact.node != identity.node && contact.node != kept.last?.node {
             let known = peer(contact.node)
-            let peer = known ?? Peer(contact, settings: settings)
+            let peer = known ?? Peer(contact, leadingLane: lanes[0], settings: settings)
             kept.append(peer)
             guard known == nil || peer.contact != contact else { continue }
             changed.append(peer)
-            if known == nil || peer.contact.address != contact.address || !peer.isOf(contact.incarnation) { moved.append(peer) }
+            let isSame = peer.contact.address == contact.address && peer.contact.version == contact.version
+            if known == nil || !isSame || !peer.isOf(contact.incarnation) { moved.append(peer) }
             peer.contact = contact
         }
         for peer in peers where !kept.contains(where: { $0 === peer }) {
@@ -147,6 +203,18 @@ package final class PeerTransport: @unchecked Sendable {
         for peer in changed { logGate.forget("\(peer.node)") }
         for peer in moved { redial(peer) }
         closeUnwelcome()
+        leadFollower()
+    }
+
+    /// Tells the follower whom to dial: those that the leading lane has found, as it has found them.
+    func leadFollower() {
+        guard let bulk else { return }
+        let contacts = peers.map { peer in
+            var contact = peer.contact
+            if let found = peer.leading { (contact.incarnation, contact.version) = (found.peer?.incarnation, found.version) }
+            return contact
+        }
+        bulk.eventLoop.execute { bulk.setContacts(contacts) }
     }
 
     /// The node belongs to a cluster from now on. Connections with nodes of others end; refused peers are dialled at once.
@@ -154,11 +222,12 @@ package final class PeerTransport: @unchecked Sendable {
         eventLoop.preconditionInEventLoop()
         guard phase != .closed, identity.cluster != cluster else { return }
         identity.cluster = cluster
+        if let bulk { bulk.eventLoop.execute { bulk.join(cluster: cluster) } }
         for peer in peers {
             logGate.forget("\(peer.node)")
-            if let theirs = peer.control?.peer?.cluster, theirs != cluster {
+            if let theirs = peer.leading?.peer?.cluster, theirs != cluster {
                 redial(peer)
-            } else if case .waiting = peer.routes.control.state {
+            } else if case .waiting = peer.leadingRoute.state {
                 redial(peer)
             }
         }
@@ -192,6 +261,7 @@ package final class PeerTransport: @unchecked Sendable {
     @discardableResult
     package func send(_ body: ByteBuffer, _ rest: ByteBuffer? = nil, to node: UInt64, lane: PeerLane) -> Bool {
         eventLoop.preconditionInEventLoop()
+        precondition(lanes.contains(lane), "a frame on a lane of another loop")
         guard let peer = peer(node) else {
             counts.framesForStrangers += 1
             return false
@@ -225,7 +295,7 @@ package final class PeerTransport: @unchecked Sendable {
     }
 
     /// In which the peer wants to have frames encoded; nil while it is not connected.
-    package func version(of node: UInt64) -> UInt16? { peer(node)?.control?.version }
+    package func version(of node: UInt64) -> UInt16? { peer(node)?.leading?.version }
 
     /// Tells the owner something on a turn of its own.
     func tell(_ event: @escaping (any PeerTransportDelegate) -> Void) {
@@ -242,9 +312,21 @@ package final class PeerTransport: @unchecked Sendable {
                 let node = peer.node
                 tell { $0.unreachable(node) }
             }
-            for lane in PeerLane.allCases {
+            for lane in lanes {
                 if let connection = peer.routes[lane].openConnection, connection.isStalled(now: now) { stalled(connection) }
             }
         }
+    }
+}
+
+/// Whom the leading lane has admitted, for the loop of another lane.
+final class AdmittedPeers: Sendable {
+    private let peers = Mutex<[PeerIdentity]>([])
+
+    func set(_ admitted: [PeerIdentity]) { peers.withLock { $0 = admitted } }
+
+    /// The node may have joined its cluster between the one connection and the other.
+    func contains(_ peer: PeerIdentity) -> Bool {
+        peers.withLock { $0.contains { $0.node == peer.node && $0.incarnation == peer.incarnation } }
     }
 }

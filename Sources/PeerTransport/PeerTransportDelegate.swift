@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// Who owns a transport. All calls come on the transport's event loop.
+/// Who owns a transport, or the lane of it that has a loop of its own. All calls come on the event loop of that.
 ///
 /// `received` and `readCompleted` come synchronously out of reading from a socket. The others come on a turn of their own, so never from
 /// within a call to the transport.
@@ -10,7 +10,8 @@ package protocol PeerTransportDelegate: AnyObject {
     /// - Parameters:
     ///   - peer: who said so in the handshake of the connection.
     ///   - version: in which the body is encoded.
-    func received(_ body: ByteBuffer, from peer: PeerIdentity, lane: PeerLane, version: UInt16)
+    /// - Returns: false if no peer says such a thing: the connection is closed.
+    func received(_ body: ByteBuffer, from peer: PeerIdentity, lane: PeerLane, version: UInt16) -> Bool
     /// All that could be read from one connection has been received: the time to act upon it.
     func readCompleted()
 

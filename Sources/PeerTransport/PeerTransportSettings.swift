@@ -15,7 +15,7 @@ package struct PeerTransportSettings: Sendable {
     package var connectMilliseconds: Int64 = 2000
     /// From the connection to the end of the handshake, TLS included.
     package var handshakeMilliseconds: Int64 = 5000
-    /// Accepted connections without a finished handshake; further ones are closed.
+    /// Accepted connections without a finished handshake; for a further one the oldest of whoever has most is closed.
     package var handshakeCountMax = 64
     /// Accepted connections altogether; further ones are closed.
     package var connectionCountMax = 1024

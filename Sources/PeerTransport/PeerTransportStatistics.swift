@@ -16,7 +16,7 @@ package struct PeerTraffic: Sendable, Equatable {
 package struct PeerTransportStatistics: Sendable, Equatable {
     package struct Peer: Sendable, Equatable {
         package var node: UInt64
-        /// As the open control connection found it.
+        /// As the open connection of the lane that leads found it.
         package var incarnation: UInt64?
         package var version: UInt16?
         package var isConnected: PeerLanes<Bool>
@@ -28,8 +28,10 @@ package struct PeerTransportStatistics: Sendable, Equatable {
     package var connectionsAccepted: UInt64 = 0
     /// Accepted ones that are open, handshaking or not.
     package var connectionsOpen: UInt64 = 0
-    /// Closed at once, because too many were open or had not finished their handshake.
+    /// Closed at once, because too many were open.
     package var connectionsTurnedAway: UInt64 = 0
+    /// Closed in their handshake, because newer ones came and too many had not finished it.
+    package var handshakesEvicted: UInt64 = 0
     /// Dials that led to no connection.
     package var dialsFailed: UInt64 = 0
     /// This node refused a peer, or a peer this node.

@@ -21,6 +21,8 @@ package enum ReplicaEffect: Sendable {
     case takeSnapshot
     /// The log may forget what lies before `keepingAfter`; the snapshot stands for all up to its mark.
     case compact(SnapshotMark, keepingAfter: LogIndex)
+    /// A receiver says that its bytes are not what they should be: look at them, before another one is made of the same files.
+    case checkSnapshot(SnapshotID)
     /// No longer needed for anybody.
     case releaseSnapshot(SnapshotID)
     /// Read a chunk and send it as a `SnapshotChunk`, on the lane of snapshots.

@@ -109,11 +109,18 @@ package struct SnapshotDescription: Sendable, Hashable {
     package var mark: SnapshotMark { SnapshotMark(index: id.index, term: id.term, configuration: configuration) }
 }
 
-package enum ReceptionFailure: Error, Hashable, Sendable {
+package enum ReceptionFailure: Error, Hashable, Sendable, CustomStringConvertible {
     /// The bytes are not what the offer says.
     case damaged(detail: String)
     /// The disk does not take them.
     case storage(detail: String)
+
+    package var description: String {
+        switch self {
+        case .damaged(let detail): "what was received is damaged: \(detail)"
+        case .storage(let detail): "this node's disk does not take it: \(detail)"
+        }
+    }
 }
 
 /// What took the place of the state.

@@ -15,6 +15,8 @@ struct FormatDocumentTests {
 
     static let tables: [Table] = [
         Table(
+            section: "Opening", header: ["constant", "value"], rows: [("bytes of an opening", PeerOpening.byteCount)]),
+        Table(
             section: "Handshake", header: ["constant", "value"],
             rows: [
                 ("bytes before what the length counts", PeerHandshake.prefixByteCount),

@@ -37,6 +37,7 @@ struct MalformedTests {
         Input("a wrong checksum", Array(RawPeer.hello(to: 1, as: 2).readableBytesView.dropLast()) + [1], .refusal(.malformed)),
         Input("an unknown lane", hello { $0.setInteger(UInt8(3), at: 11) }, .refusal(.malformed)),
         Input("a welcome", hello { $0.setInteger(UInt8(2), at: 10) }, .refusal(.malformed)),
+        Input("another lane than the opening's", hello { $0.setInteger(UInt8(1), at: 11) }, .refusal(.malformed)),
         Input("node 0", hello { $0.setInteger(UInt64(0), at: 25) }, .refusal(.malformed)),
     ]
 
@@ -66,6 +67,29 @@ struct MalformedTests {
         }
     }
 
+    static let openings = [
+        Input("zeros", [0, 0, 0, 0]), Input("HTTP", Array("GET / HTTP/1.1\r\nHost: h\r\n\r\n".utf8)),
+        Input("TLS", [0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3]),
+        Input("a hello", Array(RawPeer.hello(to: 1, as: 2).readableBytesView)),
+        Input("an unknown lane", Array("rfs".utf8) + [3]), Input("a wrong second byte", [UInt8(ascii: "r"), 0]),
+    ]
+
+    @Test("Instead of an opening", arguments: openings)
+    func opening(input: Input) async throws {
+        let node = TestNode(node: 1)
+        try await withNodes(node, admission: { _ in nil }) {
+            for _ in 0..<3 {
+                let raw = try await RawPeer(port: node.port, opening: nil)
+                try await raw.send(input.bytes)
+                try await waitUntil { raw.isClosed }
+                #expect(raw.received.readableBytes == 0)
+            }
+            #expect(node.log.count("what no peer sends") == 1)
+            #expect(try await node.statistics().malformedConnections == 3)
+            try await expectService(node)
+        }
+    }
+
     static let frames = [
         Input("a length of 0", [0, 0, 0, 0, 0, 0, 0, 0]),
         Input("a frame of 4 GiB", [0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0]),
@@ -73,6 +97,7 @@ struct MalformedTests {
         Input("a wrong checksum", [4, 0, 0, 0, 1, 2, 3, 4] + Array("body".utf8)),
         Input("text", Array("\r\nhello, is there anybody\r\n".utf8)),
         Input("a second hello", Array(RawPeer.hello(to: 1, as: 2).readableBytesView)),
+        Input("a body that is no message", Array(FrameTests.frame(TestNode.unreadable).readableBytesView)),
     ]
 
     @Test("Instead of a frame; those before it have been received", arguments: frames)
@@ -106,22 +131,15 @@ struct MalformedTests {
         try await acceptor.close()
     }
 
-    @Test("A connection that says nothing is closed after a while, and does not keep others out for longer")
+    @Test("A connection that says nothing, or nothing more, is closed after a while")
     func silence() async throws {
-        let node = TestNode(node: 1) {
-            $0.handshakeMilliseconds = 100
-            $0.handshakeCountMax = 2
-        }
+        let node = TestNode(node: 1) { $0.handshakeMilliseconds = 100 }
         try await withNodes(node, admission: { _ in nil }) {
-            let first = try await RawPeer(port: node.port)
+            let first = try await RawPeer(port: node.port, opening: nil)
             let second = try await RawPeer(port: node.port)
-            try await waitUntil { try await node.statistics().connectionsOpen == 2 }
-            let third = try await RawPeer(port: node.port)
-            try await waitUntil { third.isClosed }
-            #expect(try await node.statistics().connectionsTurnedAway == 1)
             try await second.send(Array("rfs-pe".utf8))
             try await waitUntil { first.isClosed && second.isClosed }
-            #expect(first.received.readableBytes == 0)
+            #expect(first.received.readableBytes == 0 && second.received.readableBytes == 0)
             #expect(try await node.statistics().handshakeTimeouts == 2)
             #expect(node.log.count("no handshake followed") == 1)
             try await expectService(node)

@@ -27,12 +27,14 @@ final class RawPeer: Sendable {
     private let channel: any Channel
     private let handler: Handler
 
-    init(port: Int) async throws {
+    /// - Parameter opening: what it says at once; nil: nothing.
+    init(port: Int, opening: PeerLane? = .control) async throws {
         let handler = Handler()
         self.handler = handler
         channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelInitializer { channel in channel.pipeline.addHandler(handler) }
             .connect(host: "127.0.0.1", port: port).get()
+        if let opening { try await send(PeerOpening.encoded(opening)) }
     }
 
     /// As a node that greets `receiver`, and is welcome.
@@ -40,7 +42,7 @@ final class RawPeer: Sendable {
         greeting receiver: TestNode, as node: UInt64, incarnation: UInt64? = nil, lane: PeerLane = .control,
         versions: ClosedRange<UInt16> = 1...1
     ) async throws {
-        try await self.init(port: receiver.port)
+        try await self.init(port: receiver.port, opening: lane)
         try await send(Self.hello(to: receiver.node, as: node, incarnation: incarnation, lane: lane, versions: versions))
         try await waitUntil { handler.state.withLock { $0.received.readableBytes == PeerHandshake.byteCount } }
         #expect(try answer?.kind == .welcome(lane))
@@ -80,6 +82,8 @@ final class SilentPeer: Sendable {
         typealias OutboundOut = ByteBuffer
         private let node: UInt64
         private let count: @Sendable () -> Void
+        private var received = ByteBuffer()
+        private var lane: PeerLane?
         private var reader = PeerHandshakeReader()
 
         init(node: UInt64, count: @escaping @Sendable () -> Void) {
@@ -88,8 +92,9 @@ final class SilentPeer: Sendable {
         }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-            var bytes = unwrapInboundIn(data)
-            guard let hello = try? reader.next(from: &bytes), case .hello(let lane) = hello.kind else { return }
+            received.writeImmutableBuffer(unwrapInboundIn(data))
+            if lane == nil { lane = try? PeerOpening.lane(from: &received) }
+            guard let lane, let hello = try? reader.next(from: &received), hello.kind == .hello(lane) else { return }
             context.channel.setOption(.autoRead, value: false).whenFailure { Issue.record($0) }
             let welcome = PeerHandshake(
                 .welcome(lane), versions: 1...1, sender: PeerIdentity(cluster: 7, node: node, incarnation: node * 10),

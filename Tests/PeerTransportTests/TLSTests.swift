@@ -44,6 +44,8 @@ struct TLSTests {
             try #require(process.terminationStatus == 0, "openssl \(arguments)")
         }
 
+        func remove() { try? FileManager.default.removeItem(at: directory) }
+
         func path(_ file: String) -> String { directory.appendingPathComponent(file).path }
 
         func tls(_ name: String, trusting authority: String = "ours") throws -> PeerTransportTLS {
@@ -54,11 +56,8 @@ struct TLSTests {
 
     private func withCertificates(_ body: (Certificates) async throws -> Void) async throws {
         let certificates = try Certificates()
-        do { try await body(certificates) } catch {
-            try? FileManager.default.removeItem(at: certificates.directory)
-            throw error
-        }
-        try FileManager.default.removeItem(at: certificates.directory)
+        defer { certificates.remove() }
+        try await body(certificates)
     }
 
     @Test("Peers with certificates of one authority exchange frames; the end of one is seen at once")

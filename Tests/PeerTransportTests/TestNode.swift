@@ -24,6 +24,9 @@ final class TestNode: PeerTransportDelegate, @unchecked Sendable {
         var body: ByteBuffer
     }
 
+    /// A body that no test node takes.
+    static let unreadable = ByteBuffer(string: "unreadable")
+
     struct Record: Sendable {
         var events: [Event] = []
         var frames: [Frame] = []
@@ -37,9 +40,11 @@ final class TestNode: PeerTransportDelegate, @unchecked Sendable {
     private let boundPort = Mutex(0)
     /// What to do within `connected`.
     private let greeting: (@Sendable (PeerTransport, UInt64) -> Void)?
+    /// Who owns the snapshot lane, if that has a loop of its own.
+    let bulkOwner: BulkOwner?
 
     init(
-        node: UInt64, incarnation: UInt64? = nil, cluster: UInt64? = 7, tls: PeerTransportTLS? = nil,
+        node: UInt64, incarnation: UInt64? = nil, cluster: UInt64? = 7, tls: PeerTransportTLS? = nil, hasBulkLoop: Bool = false,
         _ configure: (inout PeerTransportSettings) -> Void = { _ in },
         greeting: (@Sendable (PeerTransport, UInt64) -> Void)? = nil
     ) {
@@ -51,9 +56,10 @@ final class TestNode: PeerTransportDelegate, @unchecked Sendable {
         configure(&settings)
         loop = MultiThreadedEventLoopGroup.singleton.next()
         let log = log
+        bulkOwner = hasBulkLoop ? BulkOwner(MultiThreadedEventLoopGroup.singleton.next()) : nil
         transport = PeerTransport(
             identity: PeerIdentity(cluster: cluster, node: node, incarnation: incarnation ?? node * 10), eventLoop: loop,
-            settings: settings, tls: tls, logger: Logger(label: "test", factory: { _ in log }))
+            bulkLoop: bulkOwner?.loop, settings: settings, tls: tls, logger: Logger(label: "test", factory: { _ in log }))
     }
 
     var node: UInt64 { transport.identity.node }
@@ -72,7 +78,8 @@ final class TestNode: PeerTransportDelegate, @unchecked Sendable {
     /// - Parameter port: 0: a free one.
     func start(port: Int = 0, admission: (@Sendable (PeerIdentity) -> PeerRefusal?)? = nil) async throws {
         let address = try await loop.flatSubmit {
-            self.transport.start(host: "127.0.0.1", port: port, delegate: self, admission: admission)
+            self.transport.start(
+                host: "127.0.0.1", port: port, delegate: self, bulkDelegate: self.bulkOwner, admission: admission)
         }.get()
         boundPort.withLock { $0 = address.port ?? 0 }
     }
@@ -112,9 +119,11 @@ final class TestNode: PeerTransportDelegate, @unchecked Sendable {
 
     // MARK: What the transport says
 
-    func received(_ body: ByteBuffer, from peer: PeerIdentity, lane: PeerLane, version: UInt16) {
+    func received(_ body: ByteBuffer, from peer: PeerIdentity, lane: PeerLane, version: UInt16) -> Bool {
         loop.preconditionInEventLoop()
+        guard body != Self.unreadable else { return false }
         record.withLock { $0.frames.append(Frame(from: peer, lane: lane, version: version, body: body)) }
+        return true
     }
 
     func readCompleted() {
@@ -136,6 +145,30 @@ final class TestNode: PeerTransportDelegate, @unchecked Sendable {
         loop.preconditionInEventLoop()
         record.withLock { $0.events.append(event) }
     }
+}
+
+/// Owns the snapshot lane of a node, and keeps the frames that come on it.
+final class BulkOwner: PeerTransportDelegate, Sendable {
+    let loop: any EventLoop
+    private let record = Mutex<[TestNode.Frame]>([])
+
+    init(_ loop: any EventLoop) { self.loop = loop }
+
+    var frames: [TestNode.Frame] { record.withLock { $0 } }
+
+    func received(_ body: ByteBuffer, from peer: PeerIdentity, lane: PeerLane, version: UInt16) -> Bool {
+        loop.preconditionInEventLoop()
+        guard body != TestNode.unreadable else { return false }
+        record.withLock { $0.append(TestNode.Frame(from: peer, lane: lane, version: version, body: body)) }
+        return true
+    }
+
+    func readCompleted() { loop.preconditionInEventLoop() }
+    func connected(_ peer: PeerIdentity, version: UInt16) { loop.preconditionInEventLoop() }
+    func connectionLost(_ node: UInt64) { loop.preconditionInEventLoop() }
+    func unreachable(_ node: UInt64) { loop.preconditionInEventLoop() }
+    func refused(_ peer: PeerIdentity, reason: PeerRefusal) { loop.preconditionInEventLoop() }
+    func refused(by peer: PeerIdentity, reason: PeerRefusal) { loop.preconditionInEventLoop() }
 }
 
 /// A log that keeps its lines.

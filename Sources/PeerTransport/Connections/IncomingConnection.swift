@@ -1,6 +1,6 @@
 import NIOCore
 
-/// A connection that was accepted: waits for the hello, answers, then only receives.
+/// A connection that was accepted: waits for the opening and the hello, answers, then only receives.
 ///
 /// Confined to the loop of its channel, which is the transport's.
 final class IncomingConnection: ChannelInboundHandler {
@@ -8,14 +8,20 @@ final class IncomingConnection: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     private enum Phase {
+        /// The lane is not known: bytes are not yet TLS'.
+        case opening
         case handshaking
         case open
         case closed
     }
 
     private let transport: PeerTransport
-    private var phase = Phase.handshaking
+    private var phase: Phase
     private var context: ChannelHandlerContext?
+    /// Where a close does not wait for TLS.
+    private var belowTLS: ChannelHandlerContext?
+    /// Of the opening what has come; of a connection that was moved here what came behind it.
+    private var early: ByteBuffer
     private var reader = PeerHandshakeReader()
     private var decoder = PeerFrameDecoder(byteCountMax: 0)
     private var timeout: Scheduled<Void>?
@@ -23,18 +29,25 @@ final class IncomingConnection: ChannelInboundHandler {
     private var hasReceived = false
 
     private(set) var peer = PeerIdentity(cluster: nil, node: 0, incarnation: 0)
-    private(set) var lane = PeerLane.control
+    /// As the opening says, once it is here.
+    private(set) var lane: PeerLane
     private(set) var version: UInt16 = 0
+    /// Where it comes from, without the port; empty if that is not known.
+    private(set) var source = ""
     /// Frames received, and their bytes with headers.
     private(set) var frameCount: UInt64 = 0
     private(set) var byteCount: UInt64 = 0
 
-    init(transport: PeerTransport) {
+    /// - Parameter moved: the connection was accepted on another loop, which has read its opening and the bytes behind it.
+    init(transport: PeerTransport, moved: (lane: PeerLane, rest: ByteBuffer)? = nil) {
         self.transport = transport
+        phase = moved == nil ? .opening : .handshaking
+        lane = moved?.lane ?? transport.lanes[0]
+        early = moved?.rest ?? ByteBuffer()
     }
 
     var isOpen: Bool { phase == .open }
-    var isHandshaking: Bool { phase == .handshaking }
+    var isHandshaking: Bool { phase == .opening || phase == .handshaking }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -48,14 +61,40 @@ final class IncomingConnection: ChannelInboundHandler {
     func handlerRemoved(context: ChannelHandlerContext) {
         timeout?.cancel()
         self.context = nil
+        belowTLS = nil
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        source = context.channel.remoteAddress?.ipAddress ?? ""
+        context.fireChannelActive()
+        guard phase == .handshaking else { return }
+        // On a turn of its own: TLS begins only when all handlers know that the channel is active.
+        context.eventLoop.assumeIsolated().execute { [self] in replay() }
+    }
+
+    /// What came before the connection was moved here goes through TLS first; only then the socket is read.
+    private func replay() {
+        guard phase == .handshaking, let context else { return }
+        let moved = early
+        early = ByteBuffer()
+        context.pipeline.fireChannelRead(moved)
+        context.pipeline.fireChannelReadComplete()
+        do { try context.channel.syncOptions?.setOption(.autoRead, value: true) } catch { close() }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var input = unwrapInboundIn(data)
         do throws(PeerWireFault) {
+            if phase == .opening {
+                early.writeBuffer(&input)
+                guard let lane = try PeerOpening.lane(from: &early) else { return }
+                (input, early) = (early, ByteBuffer())
+                self.lane = lane
+                guard begin(context, &input) else { return }
+            }
             if phase == .handshaking {
                 guard let hello = try reader.next(from: &input) else { return }
-                guard case .hello(let lane) = hello.kind else { throw .malformedHandshake }
+                guard hello.kind == .hello(lane) else { throw .malformedHandshake }
                 timeout?.cancel()
                 transport.answer(self, hello, lane: lane)
             }
@@ -64,11 +103,39 @@ final class IncomingConnection: ChannelInboundHandler {
                 frameCount += 1
                 byteCount += UInt64(PeerFrame.headerByteCount + body.readableBytes)
                 hasReceived = true
-                transport.delegate?.received(body, from: peer, lane: lane, version: version)
+                guard let delegate = transport.delegate else { return }
+                guard delegate.received(body, from: peer, lane: lane, version: version) else { throw .unreadableBody }
             }
         } catch {
             transport.broke(self, error, address: context.remoteAddress)
         }
+    }
+
+    /// The lane is known: from here on bytes are TLS' if there is TLS, and another loop's if the lane has one.
+    ///
+    /// - Returns: whether `rest`, what came behind the opening, is still to be read here.
+    private func begin(_ context: ChannelHandlerContext, _ rest: inout ByteBuffer) -> Bool {
+        guard transport.lanes.contains(lane) else {
+            transport.move(self, context.channel, rest)
+            return false
+        }
+        phase = .handshaking
+        guard let tls = transport.tls else { return true }
+        do {
+            try secure(context.pipeline.syncOperations, tls)
+            context.pipeline.fireChannelRead(rest)
+        } catch {
+            transport.failed(self, error, address: context.remoteAddress)
+            close()
+        }
+        return false
+    }
+
+    /// Puts TLS before this handler.
+    func secure(_ pipeline: ChannelPipeline.SynchronousOperations, _ tls: PeerTransportTLS) throws {
+        let handler = tls.serverHandler()
+        try pipeline.addHandler(handler, position: .before(self))
+        belowTLS = try pipeline.context(handler: handler)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -92,9 +159,8 @@ final class IncomingConnection: ChannelInboundHandler {
         context.close(promise: nil)
     }
 
-    func open(_ peer: PeerIdentity, lane: PeerLane, version: UInt16) {
+    func open(_ peer: PeerIdentity, version: UInt16) {
         self.peer = peer
-        self.lane = lane
         self.version = version
         decoder = PeerFrameDecoder(byteCountMax: transport.settings.frameByteCountMax[lane])
         phase = .open
@@ -117,8 +183,10 @@ final class IncomingConnection: ChannelInboundHandler {
     /// Ends it without a word to the owner.
     func close() {
         guard phase != .closed else { return }
+        // Nobody is there who would answer a farewell of TLS, and until then the connection would count.
+        let end = isHandshaking ? belowTLS ?? context : context
         phase = .closed
         timeout?.cancel()
-        context?.close(promise: nil)
+        end?.close(promise: nil)
     }
 }

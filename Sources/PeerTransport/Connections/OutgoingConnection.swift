@@ -5,12 +5,12 @@ import NIOCore
 enum PeerDialFault: Error {
     case handshakeTimeout
     case closedInHandshake
-    /// The peer was started anew after control was connected: control ends too, and begins again.
-    case otherVersionThanControl
+    /// The peer was started anew after the leading lane was connected: that ends too, and begins again.
+    case otherVersionThanLeading
 }
 
-/// A connection that this node dials: says hello, waits for the welcome, then only sends. On the lanes that follow control it takes
-/// frames before it is open, because control has found out the version already.
+/// A connection that this node dials: says hello, waits for the welcome, then only sends. On the lanes that follow another it takes
+/// frames before it is open, because that one has found out the version already.
 ///
 /// Frames gather in `outbox` until they are flushed, small ones as copies, so that a burst is one write; a large body goes out as it is,
 /// in the same vectored write.
@@ -66,7 +66,7 @@ final class OutgoingConnection: ChannelInboundHandler {
     private var writtenByteCount = 0
     private var progress: (byteCount: Int, at: NIODeadline) = (0, .distantPast)
 
-    /// - Parameter version: that of control; for control itself nil.
+    /// - Parameter version: that of the lane that leads; for that itself nil.
     init(route: PeerRoute, incarnation: UInt64?, version: UInt16?, transport: PeerTransport) {
         self.route = route
         self.version = version
@@ -124,7 +124,7 @@ final class OutgoingConnection: ChannelInboundHandler {
                 return transport.refused(self, answer.sender, reason)
             }
             guard self.version ?? version == version else {
-                return transport.failed(self, PeerDialFault.otherVersionThanControl)
+                return transport.failed(self, PeerDialFault.otherVersionThanLeading)
             }
             open(answer.sender, version)
         }

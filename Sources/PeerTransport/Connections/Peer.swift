@@ -4,13 +4,15 @@ import NIOCore
 final class Peer {
     var contact: PeerContact
     private(set) var routes: PeerLanes<PeerRoute>
-    /// `connectionLost` has been said, and no control connection has come since.
+    private let leadingLane: PeerLane
+    /// `connectionLost` has been said, and no leading connection has come since.
     var isLost = false
     /// Frames were dropped since `unreachable` was last said.
     var hasDroppedFrames = false
 
-    init(_ contact: PeerContact, settings: PeerTransportSettings) {
+    init(_ contact: PeerContact, leadingLane: PeerLane, settings: PeerTransportSettings) {
         self.contact = contact
+        self.leadingLane = leadingLane
         func route(_ lane: PeerLane) -> PeerRoute { PeerRoute(to: contact.node, lane, settings: settings) }
         routes = PeerLanes(control: route(.control), log: route(.log), snapshot: route(.snapshot))
     }
@@ -19,12 +21,14 @@ final class Peer {
 
     /// What is connected, if anything is, is that incarnation.
     func isOf(_ incarnation: UInt64?) -> Bool {
-        guard let incarnation, let control else { return incarnation == contact.incarnation }
-        return control.peer?.incarnation == incarnation
+        guard let incarnation, let leading else { return incarnation == contact.incarnation }
+        return leading.peer?.incarnation == incarnation
     }
 
-    /// The control connection, once its handshake is done.
-    var control: OutgoingConnection? { routes.control.openConnection }
+    /// The lane that is dialled first, and without which there are no others.
+    var leadingRoute: PeerRoute { routes[leadingLane] }
+    /// Its connection, once the handshake is done.
+    var leading: OutgoingConnection? { leadingRoute.openConnection }
 }
 
 /// The way of one lane to one peer: at most one connection at a time, or one on its way.

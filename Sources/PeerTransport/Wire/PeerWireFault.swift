@@ -7,6 +7,8 @@ package enum PeerWireFault: Error, Sendable, Hashable {
     case emptyFrame
     case frameTooLong(byteCount: UInt32, max: Int)
     case wrongChecksum
+    /// A body that is not one for who receives it.
+    case unreadableBody
     /// Bytes where none may come: an acceptor sends nothing after its answer.
     case unexpectedBytes
 
@@ -18,6 +20,7 @@ package enum PeerWireFault: Error, Sendable, Hashable {
         case .emptyFrame: "emptyFrame"
         case .frameTooLong: "frameTooLong"
         case .wrongChecksum: "wrongChecksum"
+        case .unreadableBody: "unreadableBody"
         case .unexpectedBytes: "unexpectedBytes"
         }
     }

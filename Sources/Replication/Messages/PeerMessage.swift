@@ -221,23 +221,29 @@ package struct SnapshotChunk: Hashable, Sendable {
     package var id: SnapshotID
     package var number: UInt64
     /// CRC-32C of the bytes.
-    package var checksum: UInt32
-    package var bytes: [UInt8]
+    package let checksum: UInt32
+    package var bytes: [UInt8] {
+        didSet { isWhole = Self.checksum(bytes) == checksum }
+    }
+    /// The bytes are those that were sent. Kept, so that whoever decodes a chunk has looked, and not the replica's loop.
+    package private(set) var isWhole: Bool
 
     package init(id: SnapshotID, number: UInt64, checksum: UInt32, bytes: [UInt8]) {
         self.id = id
         self.number = number
         self.checksum = checksum
         self.bytes = bytes
+        isWhole = Self.checksum(bytes) == checksum
     }
 
     /// With the checksum of these bytes.
     package init(id: SnapshotID, number: UInt64, bytes: [UInt8]) {
-        self.init(id: id, number: number, checksum: Self.checksum(bytes), bytes: bytes)
+        self.id = id
+        self.number = number
+        checksum = Self.checksum(bytes)
+        self.bytes = bytes
+        isWhole = true
     }
-
-    /// The bytes are those that were sent.
-    package var isWhole: Bool { Self.checksum(bytes) == checksum }
 
     private static func checksum(_ bytes: [UInt8]) -> UInt32 { bytes.withUnsafeBytes { CRC32C.checksum($0) } }
 }

@@ -57,7 +57,7 @@ extension RaftNode {
     ) throws -> RaftNode {
         let relay = Relay()
         let opened = try recover(configuration, lifetimes, makePublication, relay)
-        let node = RaftNode(opened, group: MultiThreadedEventLoopGroup(numberOfThreads: 1))
+        let node = RaftNode(opened, group: MultiThreadedEventLoopGroup(numberOfThreads: 2))
         relay.connect(node)
         return node
     }

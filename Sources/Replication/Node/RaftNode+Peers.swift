@@ -6,12 +6,12 @@ import Raft
 /// The wire: envelopes to frames and back.
 extension RaftNode: PeerTransportDelegate {
     func send(_ envelope: PeerEnvelope) {
-        let lane: PeerLane =
-            switch envelope.message.lane {
-            case .control: .control
-            case .log: .log
-            case .snapshot: .snapshot
-            }
+        let lane: PeerLane
+        switch envelope.message.lane {
+        case .control: lane = .control
+        case .log: lane = .log
+        case .snapshot: return snapshotLane.send(envelope)
+        }
         _ = transport.send(ByteBuffer(bytes: envelope.encoded()), to: envelope.to.rawValue, lane: lane)
     }
 
@@ -26,18 +26,10 @@ extension RaftNode: PeerTransportDelegate {
         transport.setContacts(known)
     }
 
-    package func received(_ body: ByteBuffer, from peer: PeerIdentity, lane: PeerLane, version: UInt16) {
-        do throws(DecodingFault) {
-            let envelope = try PeerEnvelope(decoding: Array(body.readableBytesView))
-            // Who speaks was settled when the connection was made.
-            guard envelope.from.node.rawValue == peer.node, envelope.from.incarnation.rawValue == peer.incarnation else {
-                logger.warning("A peer speaks for another one", metadata: ["peer": "\(peer.node)"])
-                return
-            }
-            handle(.received(envelope))
-        } catch {
-            logger.warning("A peer's message cannot be read", metadata: ["peer": "\(peer.node)", "error": "\(error)"])
-        }
+    package func received(_ body: ByteBuffer, from peer: PeerIdentity, lane: PeerLane, version: UInt16) -> Bool {
+        guard let envelope = PeerEnvelope(body, from: peer, logger) else { return false }
+        handle(.received(envelope))
+        return true
     }
 
     package func readCompleted() { actSoon() }
@@ -70,6 +62,22 @@ extension RaftNode: PeerTransportDelegate {
                     cluster: nil, from: NodeIdentity(NodeID(peer.node), Incarnation(peer.incarnation)), to: identity.node,
                     toIncarnation: nil, message: .refusal(refusal))))
         act()
+    }
+}
+
+extension PeerEnvelope {
+    /// - Returns: nil if it is no message, or not one of that peer.
+    init?(_ body: ByteBuffer, from peer: PeerIdentity, _ logger: Logger) {
+        do throws(DecodingFault) {
+            try self.init(decoding: Array(body.readableBytesView))
+            // Who speaks was settled when the connection was made.
+            if from.node.rawValue == peer.node, from.incarnation.rawValue == peer.incarnation { return }
+            logger.debug("A peer speaks for another one", metadata: ["peer": "\(peer.node)"])
+            return nil
+        } catch {
+            logger.debug("A peer's message cannot be read", metadata: ["peer": "\(peer.node)", "error": "\(error)"])
+            return nil
+        }
     }
 }
 

@@ -26,17 +26,41 @@ extension RaftNode {
         }
     }
 
+    func checkSnapshot(_ id: SnapshotID) {
+        onDisk { [logger] storage in
+            do throws(StateStorageError) {
+                for path in try storage.check(id) {
+                    logger.error(
+                        "A file of a snapshot is not what it was: it is damaged on this node's disk",
+                        metadata: ["path": "\(path)"])
+                }
+            } catch { logger.error("A snapshot cannot be compared with its checksums", metadata: ["error": "\(error)"]) }
+        }
+    }
+
+    /// Removes the files of replaced stores as soon as their last readers have gone.
+    func removeReplacedStores() {
+        storage.whenStoreCloses { [weak self] in
+            self?.onDisk { [logger = self?.logger] storage in
+                do throws(StateStorageError) { try storage.removeClosedStores() } catch {
+                    logger?.warning("The files of a replaced store cannot be removed", metadata: ["error": "\(error)"])
+                }
+            }
+        }
+    }
+
     func sendChunk(_ id: SnapshotID, _ number: UInt64, to receiver: NodeID) {
         let size = configuration.replica.snapshots.chunkByteCount
         let header = replica.envelope(
             to: receiver, .snapshotChunk(SnapshotChunk(id: id, number: number, checksum: 0, bytes: [])))
+        let lane = snapshotLane
         onDisk { [self] storage in
             do throws(StateStorageError) {
                 var envelope = header
                 envelope.message = .snapshotChunk(
                     SnapshotChunk(
                         id: id, number: number, bytes: try storage.chunk(number, of: id, chunkByteCount: size)))
-                post(.chunk(envelope))
+                lane.send(envelope)
             } catch {
                 logger.warning("A chunk of a snapshot cannot be read", metadata: ["error": "\(error)"])
                 post(.event(.chunkUnreadable(id, to: receiver)))

@@ -30,6 +30,7 @@ package final class RaftNode: @unchecked Sendable {
         case log(LogWriter.Event)
         case applier(Applier.Event)
         case joined(Result<ClusterID, NodeIdentityError>)
+        /// From the loop of the snapshot lane.
         case chunk(PeerEnvelope)
     }
 
@@ -69,6 +70,7 @@ package final class RaftNode: @unchecked Sendable {
     // MARK: Touched on the loop only
     var replica: Replica
     let transport: PeerTransport
+    private(set) lazy var snapshotLane = makeSnapshotLane()
     var log = LogPipeline()
     var lag = LagClock()
     var stopReason: StopReason?
@@ -101,10 +103,11 @@ package final class RaftNode: @unchecked Sendable {
             identity: PeerIdentity(
                 cluster: opened.replica.cluster?.rawValue, node: opened.identity.node.rawValue,
                 incarnation: opened.identity.incarnation.rawValue),
-            eventLoop: loop, settings: opened.configuration.transport, tls: opened.configuration.tls,
+            eventLoop: loop, bulkLoop: group.next(), settings: opened.configuration.transport, tls: opened.configuration.tls,
             logger: opened.configuration.logger)
         fetchThread.start()
         snapshotThread.start()
+        removeReplacedStores()
     }
 
     // MARK: From any thread
@@ -231,8 +234,15 @@ package final class RaftNode: @unchecked Sendable {
         case .applier(let event): take(event)
         case .joined(.success(let cluster)): joined(cluster)
         case .joined(.failure(let error)): handle(.logFailed(detail: "the identity cannot be written: \(error)"))
-        case .chunk(let envelope): send(envelope)
+        case .chunk(let envelope):
+            snapshotLane.taken()
+            handle(.received(envelope))
         }
+    }
+
+    private func makeSnapshotLane() -> SnapshotLane {
+        guard let bulk = transport.bulk else { preconditionFailure("snapshots have a loop of their own") }
+        return SnapshotLane(bulk, logger: logger) { [unowned self] in post(.chunk($0)) }
     }
 
     private func nextToken() -> RequestToken {
@@ -277,7 +287,7 @@ package final class RaftNode: @unchecked Sendable {
             let address = try await loop.flatSubmit { [self] in
                 transport.start(
                     host: configuration.listenHost, port: configuration.listenPort, delegate: self,
-                    admission: { [unowned self] in admission(of: $0) })
+                    bulkDelegate: snapshotLane, admission: { [unowned self] in admission(of: $0) })
             }.get()
             try await loop.submit { [self] in
                 timer = loop.scheduleRepeatedTask(
@@ -356,6 +366,7 @@ package final class RaftNode: @unchecked Sendable {
         case .completeCommand(let token, let outcome):
             commands.removeValue(forKey: token.rawValue)?.resume(returning: outcome)
         case .takeSnapshot: takeSnapshot()
+        case .checkSnapshot(let id): checkSnapshot(id)
         case .releaseSnapshot(let id): onDisk { $0.release(id) }
         case .sendChunk(let id, let number, let receiver): sendChunk(id, number, to: receiver)
         case .openReception, .storeChunk, .finishReception, .abandonReception: receive(effect)
@@ -368,7 +379,10 @@ package final class RaftNode: @unchecked Sendable {
                     "role": "\(standing.role)", "term": "\(standing.term.rawValue)",
                     "leader": "\(standing.leader.map { "\($0.rawValue)" } ?? "none")",
                 ])
-        case .note(let note): if notes.isNews(note, at: BootClock.now) { write(note) }
+        case .note(let note):
+            if notes.isNews(note, at: BootClock.now) { write(note) }
+            // Whoever breaks the protocol may begin anew.
+            if case .invalidMessage(let sender, _) = note { transport.disconnect(sender.rawValue) }
         case .stopped(let reason): stopped(reason)
         }
     }

@@ -67,7 +67,11 @@ extension RaftNode {
     /// As of now. Once the node is closed, of nothing.
     package func status() async -> RaftNodeStatus {
         if isClosed { return closedStatus }
-        do { return try await loop.submit { [self] in makeStatus() }.get() } catch { return closedStatus }
+        do {
+            let bulk = transport.bulk
+            let snapshotTraffic = try await bulk?.eventLoop.submit { bulk?.statistics }.get()
+            return try await loop.submit { [self] in makeStatus(snapshotTraffic) }.get()
+        } catch { return closedStatus }
     }
 
     private var closedStatus: RaftNodeStatus {
@@ -82,7 +86,7 @@ extension RaftNode {
         applier.store.statistics().map { LocalMetadataEngineStatus.Figure(name: $0.name, value: $0.value) }
     }
 
-    private func makeStatus() -> RaftNodeStatus {
+    private func makeStatus(_ snapshotTraffic: PeerTransportStatistics?) -> RaftNodeStatus {
         let core = replica.core
         let (state, obstacle) = standing(core)
         return RaftNodeStatus(
@@ -90,7 +94,7 @@ extension RaftNode {
             role: role(of: identity.node, core), leader: core.leader?.rawValue, term: core.term.rawValue,
             commitIndex: core.commit.rawValue, appliedIndex: replica.applied.rawValue, lastIndex: core.lastIndex.rawValue,
             version: replica.version.rawValue, digest: applier.published?.digest.hexadecimal ?? "", peers: peers(core),
-            transport: transportFigures)
+            transport: transportFigures(snapshotTraffic))
     }
 
     private func standing(_ core: RaftCore) -> (RaftNodeStatus.State, String?) {
@@ -152,9 +156,9 @@ extension RaftNode {
         return String(decoding: known, as: UTF8.self)
     }
 
-    private var transportFigures: RaftNodeStatus.TransportFigures {
+    private func transportFigures(_ snapshotTraffic: PeerTransportStatistics?) -> RaftNodeStatus.TransportFigures {
         var sum = RaftNodeStatus.TransportFigures()
-        for peer in transport.statistics.peers {
+        for peer in transport.statistics.peers + (snapshotTraffic?.peers ?? []) {
             if peer.isConnected.control { sum.connected += 1 }
             for lane in [peer.traffic.control, peer.traffic.log, peer.traffic.snapshot] {
                 sum.bytesSent += lane.bytesSent

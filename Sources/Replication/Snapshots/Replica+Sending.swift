@@ -42,7 +42,10 @@ extension Replica {
     mutating func receive(_ answer: SnapshotAnswer, from follower: NodeID) {
         guard isLeader, let transfer = manager.transfers.transfer(to: follower), transfer.offer.id == answer.id else { return }
         if answer.result != .received { effects.append(.note(.snapshotSendFailed(to: follower, answer.result))) }
-        if answer.result == .damaged { discardSnapshot(answer.id) }
+        if answer.result == .damaged {
+            effects.append(.checkSnapshot(answer.id))
+            discardSnapshot(answer.id)
+        }
         if answer.result == .received { manager.transfers.arrive(transfer, at: now) }
         endTransfer(to: follower, isReceived: answer.result == .received)
     }

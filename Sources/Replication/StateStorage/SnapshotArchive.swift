@@ -15,6 +15,8 @@ struct SnapshotArchive: Sendable {
     let offsets: [UInt64]
 
     static let bufferByteCount = 1 << 20
+    /// Space that unpacking needs beside the archive: RocksDB's largest files, of blobs, have as many bytes.
+    static let unpackingByteCount: UInt64 = 256 << 20
 
     init(_ manifest: SnapshotManifest) {
         self.init(manifest, bytes: manifest.encode())
@@ -107,7 +109,8 @@ extension SnapshotArchive {
 
     // MARK: Reading
 
-    /// Writes the files of an archive, and its manifest, into an empty directory, and makes them durable.
+    /// Moves the files of an archive, and its manifest, into an empty directory, and makes them durable. The last comes first, and is
+    /// then cut off the archive, so that all of it together takes up the space of one snapshot and one file.
     ///
     /// - Throws: `.damaged` where the archive does not end where it says, or a file does not have its checksum.
     func unpack(_ archive: any File, into directory: String, _ fileSystem: any FileSystem) throws(StateStorageError) {
@@ -115,7 +118,7 @@ extension SnapshotArchive {
         guard there == byteCount else {
             throw .damaged(path: archive.path, reason: "it has \(there) bytes instead of \(byteCount)")
         }
-        for (file, offset) in zip(manifest.files, offsets) {
+        for (file, offset) in zip(manifest.files, offsets).reversed() {
             let checksum = try StateStorageError.files { () throws(FileSystemError) in
                 let target = try fileSystem.open("\(directory)/\(file.name)", .createNew)
                 let checksum = try archive.copy(at: offset, byteCount: file.byteCount, to: target)
@@ -125,6 +128,7 @@ extension SnapshotArchive {
             guard checksum == file.checksum else {
                 throw .damaged(path: archive.path, reason: "\(file.name) in it does not have its checksum")
             }
+            try StateStorageError.files { () throws(FileSystemError) in try archive.truncate(to: offset) }
         }
         try writeManifest(in: directory, fileSystem)
     }

@@ -37,7 +37,9 @@ extension StateStorage {
                 stores.replaced.append(storePath(replaced))
             }
             current = nil
+            // What cannot be removed now goes at the next start.
             removeReception(id)
+            try? removeReceptions { $0 > id.index }
             return store
         }
     }

@@ -35,7 +35,7 @@ extension StateStorage {
     /// - Returns: how many chunks, from the first on, are there already.
     /// - Throws: `.storage`, also where the disk cannot take all of it.
     package func openReception(_ offer: SnapshotOffer) throws(ReceptionFailure) -> UInt64 {
-        try receiving { current throws(StateStorageError) in
+        try receiving(offer.id) { current throws(StateStorageError) in
             current = nil
             guard offer.chunkByteCount > 0, offer.byteCount > 0 else {
                 throw .damaged(path: paths.archive(offer.id), reason: "an offer of nothing")
@@ -60,11 +60,12 @@ extension StateStorage {
         }
     }
 
-    /// The archive, and its files beside it until they are whole.
+    /// The archive, and beside it the one of its files that is being unpacked.
     private func ensureSpace(for reception: Reception) throws(StateStorageError) {
         let there = reception.chunkCount * UInt64(reception.offer.chunkByteCount)
         let missing = reception.offer.byteCount - min(there, reception.offer.byteCount)
-        let (needed, overflows) = missing.addingReportingOverflow(reception.offer.byteCount)
+        let (needed, overflows) = missing.addingReportingOverflow(
+            min(reception.offer.byteCount, SnapshotArchive.unpackingByteCount))
         let available = try StateStorageError.files { () throws(FileSystemError) in
             try fileSystem.availableByteCount(at: paths.incoming)
         }
@@ -75,7 +76,7 @@ extension StateStorage {
 
     /// Takes a chunk, durably: the next one, or one that is there already.
     package func storeChunk(_ number: UInt64, of id: SnapshotID, _ bytes: [UInt8]) throws(ReceptionFailure) {
-        try receiving { current throws(StateStorageError) in
+        try receiving(id) { current throws(StateStorageError) in
             guard var reception = current, reception.offer.id == id, let archive = reception.archive,
                 number <= reception.chunkCount
             else { throw .unknownSnapshot(id) }
@@ -91,16 +92,19 @@ extension StateStorage {
         }
     }
 
-    /// Looks whether what was received is whole and what was offered, and makes it durable as what can be installed.
+    /// Looks whether what was received is whole and what was offered, and makes it durable as what can be installed. After an error it
+    /// has to be opened again.
     ///
     /// - Throws: `.damaged`, and nothing is left of it; `.storage`.
     package func finishReception(_ id: SnapshotID) throws(ReceptionFailure) {
-        try receiving { current throws(StateStorageError) in
-            guard let reception = current, reception.offer.id == id else { throw .unknownSnapshot(id) }
+        try receiving(id) { current throws(StateStorageError) in
+            guard var reception = current, reception.offer.id == id else { throw .unknownSnapshot(id) }
+            current = nil
             if let archive = reception.archive { try unpack(archive, reception.offer) }
             try verify(reception.offer)
-            current?.archive = nil
-            current?.isFinished = true
+            reception.archive = nil
+            reception.isFinished = true
+            current = reception
             try StateStorageError.files { () throws(FileSystemError) in try fileSystem.removeAll(paths.archive(id)) }
         }
     }
@@ -167,14 +171,14 @@ extension StateStorage {
 
     /// Runs a step of a reception; of a damaged one nothing stays.
     private func receiving<Result: Sendable>(
-        _ body: (inout Reception?) throws(StateStorageError) -> Result
+        _ id: SnapshotID, _ body: (inout Reception?) throws(StateStorageError) -> Result
     ) throws(ReceptionFailure) -> Result {
         try reception.withLock { current throws(ReceptionFailure) in
             do throws(StateStorageError) {
                 return try body(&current)
             } catch {
                 let failure = error.receptionFailure
-                if case .damaged = failure, let id = current?.offer.id {
+                if case .damaged = failure {
                     current = nil
                     removeReception(id)
                 }
@@ -191,10 +195,20 @@ extension StateStorage {
 
     private func removeReceptions(but id: SnapshotID) throws(StateStorageError) {
         let kept = [paths.archive(id), paths.received(id)]
+        try removeReceptions { !kept.contains("\(paths.incoming)/\($0)") }
+    }
+
+    /// Removes what was received and is of no use any more: of entries that the state has.
+    func removeReceptions(keeping isNeeded: (LogIndex) -> Bool) throws(StateStorageError) {
+        try removeReceptions { name in
+            name.split(separator: "-").first.flatMap { UInt64($0) }.map { !isNeeded(LogIndex($0)) } ?? true
+        }
+    }
+
+    private func removeReceptions(where isGone: (String) -> Bool) throws(StateStorageError) {
         try StateStorageError.files { () throws(FileSystemError) in
-            for name in try fileSystem.list(paths.incoming) {
-                let path = "\(paths.incoming)/\(name)"
-                if !kept.contains(path) { try fileSystem.removeAll(path) }
+            for name in try fileSystem.list(paths.incoming) where isGone(name) {
+                try fileSystem.removeAll("\(paths.incoming)/\(name)")
             }
         }
     }

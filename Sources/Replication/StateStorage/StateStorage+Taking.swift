@@ -111,7 +111,7 @@ extension StateStorage {
     private func describe(
         _ name: SnapshotFileName, in directory: String, _ cache: inout ChecksumCache
     ) throws(StateStorageError) -> SnapshotFile {
-        try StateStorageError.files { () throws(FileSystemError) in
+        let found = try StateStorageError.files { () throws(FileSystemError) in
             let file = try fileSystem.open("\(directory)/\(name)", .read)
             try file.synchronize()
             let byteCount = try file.byteCount()
@@ -119,6 +119,42 @@ extension StateStorage {
                 return SnapshotFile(name: name, byteCount: byteCount, checksum: known)
             }
             return SnapshotFile(name: name, byteCount: byteCount, checksum: try file.checksum())
+        }
+        guard cache.accepts(found) else {
+            throw .damaged(
+                path: "\(cache.store)/\(name)", reason: "it does not have the checksum that it had in a snapshot before")
+        }
+        return found
+    }
+
+    /// Compares the files of a snapshot with their checksums, because a receiver says that they are not what they should be.
+    ///
+    /// A damaged file that never changes is the store's own, too. As long as the store has it no snapshot is made: a new checksum would
+    /// only vouch for the damage.
+    ///
+    /// - Returns: the files that are damaged; none of one that is not there any more.
+    package func check(_ id: SnapshotID) throws(StateStorageError) -> [String] {
+        guard let snapshot = snapshots.withLock({ $0.first { $0.archive.id == id } }) else { return [] }
+        var damaged: [SnapshotFile] = []
+        for file in snapshot.archive.manifest.files {
+            let found = try StateStorageError.files { () throws(FileSystemError) in
+                let opened = try fileSystem.open("\(snapshot.path)/\(file.name)", .read)
+                return (byteCount: try opened.byteCount(), checksum: try opened.checksum())
+            }
+            if found.byteCount != file.byteCount || found.checksum != file.checksum { damaged.append(file) }
+        }
+        if damaged.isEmpty { return [] }
+        markUnreadable(id)
+        checksums.withLock { cache in
+            for file in damaged { cache.distrust(file) }
+        }
+        return damaged.map { "\(snapshot.path)/\($0.name)" }
+    }
+
+    /// The next snapshot of the same entry is made anew.
+    private func markUnreadable(_ id: SnapshotID) {
+        snapshots.withLock { snapshots in
+            if let place = snapshots.firstIndex(where: { $0.archive.id == id }) { snapshots[place].isUnreadable = true }
         }
     }
 
@@ -156,9 +192,7 @@ extension StateStorage {
         do throws(StateStorageError) {
             return try snapshot.archive.bytes(at: offset, byteCount: count, in: snapshot.path, fileSystem)
         } catch {
-            snapshots.withLock { snapshots in
-                if let place = snapshots.firstIndex(where: { $0.archive.id == id }) { snapshots[place].isUnreadable = true }
-            }
+            markUnreadable(id)
             throw error
         }
     }

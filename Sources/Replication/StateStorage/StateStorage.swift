@@ -92,10 +92,12 @@ package final class StateStorage: Sendable {
         try removeLeftovers(pointer)
         let path = storePath(pointer)
         let store = try openStore(at: path)
+        let state: ReplicatedState
         do throws(MetadataStoreFailure) {
-            let state = try ReplicatedStateMachine(loading: store.makeSnapshot()).state
+            state = try ReplicatedStateMachine(loading: store.makeSnapshot()).state
             stores.withLock { $0.opened = state.genesis.map { ($0, state.applied) } }
         } catch { throw StateStorageError(error, path: path) }
+        try removeReceptions { $0 > state.applied }
         return store
     }
 
@@ -134,14 +136,12 @@ package final class StateStorage: Sendable {
         try StateStorageError.files { () throws(FileSystemError) in
             for name in installed where name != pointer?.directoryName { try fileSystem.removeAll("\(directory)/\(name)") }
             for path in [paths.taking, "\(paths.taking).tmp"] { try fileSystem.removeAll(path) }
-            guard let pointer else { return }
-            // What was received and is the state now.
-            let prefix = "\(pointer.index.rawValue)-\(pointer.term.rawValue)-"
-            for name in try fileSystem.list(paths.incoming) where name.hasPrefix(prefix) {
-                try fileSystem.removeAll("\(paths.incoming)/\(name)")
-            }
         }
     }
+
+    /// - Parameter listener: called when the last reader of a store has gone, on whichever thread that is: the time for
+    ///   `removeClosedStores` on another one.
+    package func whenStoreCloses(_ listener: @escaping @Sendable () -> Void) { closedStores.listen(listener) }
 
     /// Removes the files of replaced stores that nobody reads any more. What cannot be removed now is removed later.
     package func removeClosedStores() throws(StateStorageError) {
@@ -171,9 +171,22 @@ package final class StateStorage: Sendable {
 
 /// Paths of stores whose last reader has gone, in this process.
 final class ClosedStores: Sendable {
-    private let paths = Mutex<[String]>([])
+    private struct State {
+        var paths: [String] = []
+        var listener: (@Sendable () -> Void)?
+    }
 
-    func remove(_ path: String) { paths.withLock { $0.removeAll { $0 == path } } }
-    func add(_ path: String) { paths.withLock { $0.append(path) } }
-    func contains(_ path: String) -> Bool { paths.withLock { $0.contains(path) } }
+    private let state = Mutex(State())
+
+    func listen(_ listener: @escaping @Sendable () -> Void) { state.withLock { $0.listener = listener } }
+    func remove(_ path: String) { state.withLock { $0.paths.removeAll { $0 == path } } }
+    func contains(_ path: String) -> Bool { state.withLock { $0.paths.contains(path) } }
+
+    func add(_ path: String) {
+        let listener = state.withLock { state in
+            state.paths.append(path)
+            return state.listener
+        }
+        listener?()
+    }
 }

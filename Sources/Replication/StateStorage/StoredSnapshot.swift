@@ -53,12 +53,14 @@ struct StoredSnapshot: Sendable {
 
 /// The checksums of the files of one store that never change, so that each is read once and not with every snapshot.
 struct ChecksumCache: Sendable {
-    private var store = ""
+    private(set) var store = ""
     private var files: [SnapshotFileName: SnapshotFile] = [:]
+    /// Files that did not have their checksum when they were looked at again, as they should be.
+    private var damaged: [SnapshotFileName: SnapshotFile] = [:]
 
     /// Another store's files are others, whatever their names.
     mutating func begin(_ store: String) {
-        if store != self.store { files = [:] }
+        if store != self.store { (files, damaged) = ([:], [:]) }
         self.store = store
     }
 
@@ -67,9 +69,24 @@ struct ChecksumCache: Sendable {
         return file.checksum
     }
 
+    /// It is read again for each snapshot from now on.
+    mutating func distrust(_ file: SnapshotFile) {
+        // The same name and size may be another file's, of a store before.
+        guard files[file.name] == file else { return }
+        files[file.name] = nil
+        damaged[file.name] = file
+    }
+
+    /// - Returns: false for a file that was found damaged, and still is.
+    func accepts(_ file: SnapshotFile) -> Bool {
+        guard let known = damaged[file.name], known.byteCount == file.byteCount else { return true }
+        return known.checksum == file.checksum
+    }
+
     /// Those of the newest snapshot are all that the next one can share.
     mutating func end(_ files: [SnapshotFile]) {
         self.files = [:]
+        damaged = [:]
         for file in files where file.name.isImmutable { self.files[file.name] = file }
     }
 }

@@ -64,6 +64,8 @@ extension Simulation {
         case .completeRead(let token, let outcome): try completedRead(token, outcome, node, process)
         case .completeCommand(let token, let outcome): completedCommand(token, outcome)
         case .takeSnapshot: schedule(.work(node.reference, .takeSnapshot), after: diskDelay(node, 500...5_000))
+        // What a node makes anew is whole here.
+        case .checkSnapshot: break
         case .releaseSnapshot(let id): node.snapshots.removeAll { $0.description.id == id }
         case .sendChunk(let id, let number, let receiver):
             schedule(.work(node.reference, .sendChunk(id, number: number, to: receiver)), after: diskDelay(node, 50...500))

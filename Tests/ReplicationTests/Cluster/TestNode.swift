@@ -34,6 +34,7 @@ final class TestNode {
     private var heldEntries: [[Entry]] = []
     /// The next chunks that are sent have a bit turned.
     var damagesChunks = 0
+    private(set) var checkedSnapshots: [SnapshotID] = []
 
     // What was seen.
     private(set) var outcomes: [RequestToken: ProposalOutcome] = [:]
@@ -154,6 +155,7 @@ final class TestNode {
         case .compact(let mark, let floor):
             log.compact(mark, keepingAfter: floor)
             compactedTo = floor
+        case .checkSnapshot(let id): checkedSnapshots.append(id)
         case .releaseSnapshot(let id): snapshots.removeAll { $0.description.id == id }
         case .sendChunk(let id, let number, let peer): sendChunk(id, number, to: peer, at: now)
         case .openReception(let offer):

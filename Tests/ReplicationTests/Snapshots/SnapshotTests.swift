@@ -184,6 +184,7 @@ struct SnapshotTests {
             try cluster.run { late.installCount == 1 }
             let wasRefused = late.notes.contains { if case .snapshotReceptionFailed(.damaged) = $0 { true } else { false } }
             #expect(wasRefused == (count == 3))
+            #expect(leader.checkedSnapshots.count == (count == 3 ? 1 : 0))
             try cluster.settle()
             try cluster.expectSound()
         }

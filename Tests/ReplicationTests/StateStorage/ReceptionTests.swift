@@ -159,6 +159,97 @@ struct ReceptionTests {
         #expect(again.digest == pair.source.digest)
     }
 
+    @Test("What is left of receptions goes with an installation and at a start, as far as the state has their entries")
+    func leftovers() throws {
+        var pair = try Pair()
+        func leave(_ names: [String]) throws {
+            for name in names {
+                let path = "\(pair.target.directory.path)/raft/snapshot/incoming/\(name)"
+                try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+                try Data("rest".utf8).write(to: URL(filePath: "\(path)/000009.sst"))
+            }
+        }
+        let later = "\(pair.snapshot.id.index.rawValue + 1)-9-00000000000000aa.archive"
+        let needless = ["1-1-00000000000000aa", "\(directoryName(pair.snapshot))-00000000000000bb.unpacking", "lost+found"]
+        try pair.source.send(pair.snapshot, to: pair.target.storage)
+        try pair.target.storage.finishReception(pair.snapshot.id)
+        try leave(needless + [later])
+        try pair.target.install(pair.snapshot.id)
+        #expect(try pair.target.directory.names("raft/snapshot/incoming") == [later])
+        try leave(needless)
+        let again = try StateBench(try pair.target.directory.crashed())
+        #expect(try again.directory.names("raft/snapshot/incoming") == [later])
+        #expect(again.digest == pair.source.digest)
+    }
+
+    @Test("Who listens hears when a replaced store has lost its last reader")
+    func listener() throws {
+        var pair = try Pair()
+        let storage = pair.target.storage
+        storage.whenStoreCloses { #expect(throws: Never.self) { try storage.removeClosedStores() } }
+        var reader: RocksDBSnapshot? = pair.target.store.makeSnapshot()
+        let old = pair.target.store.path
+        try pair.source.send(pair.snapshot, to: storage)
+        try storage.finishReception(pair.snapshot.id)
+        try pair.target.install(pair.snapshot.id)
+        #expect(reader != nil && FileManager.default.fileExists(atPath: old + "/CURRENT"))
+        reader = nil
+        #expect(!FileManager.default.fileExists(atPath: old + "/CURRENT"))
+    }
+
+    // MARK: Space
+
+    @Test("Unpacking takes up the space of the snapshot and of one file of it, not of two snapshots")
+    func space() throws {
+        let files = StoppingFileSystem()
+        let pair = try Pair()
+        let (source, snapshot) = (pair.source, pair.snapshot)
+        let manifest = try CraftedArchive(try source.archive(snapshot))
+        let largest = manifest.files.map(\.content.count).max() ?? 0
+        var peak = 0
+        for step in 1...1_000 {
+            let target = try StateBench(try TemporaryStateDirectory(), fileSystem: files)
+            try source.send(snapshot, to: target.storage)
+            files.arm(.stop(at: step))
+            let failure = failure { () throws(ReceptionFailure) in try target.storage.finishReception(snapshot.id) }
+            let there = try target.directory.byteCountBelow("raft/snapshot/incoming")
+            peak = max(peak, there)
+            files.disarm()
+            if failure == nil { break }
+            #expect(isStorage(failure))
+            // It may be received again.
+            try source.send(snapshot, to: target.storage)
+            try target.storage.finishReception(snapshot.id)
+        }
+        #expect(peak <= Int(snapshot.byteCount) + largest)
+    }
+
+    @Test("A disk that is full while a snapshot is received says so in words, and the old state stays and goes on")
+    func fullDisk() throws {
+        let files = StoppingFileSystem()
+        var pair = try Pair(targetFiles: files)
+        let before = pair.target.digest
+        _ = try pair.target.storage.openReception(pair.snapshot.offer())
+        files.arm(.failures(of: "pwrite", .noSpace))
+        let bytes = try pair.source.storage.chunk(0, of: pair.snapshot.id, chunkByteCount: 4096)
+        let failure = failure { () throws(ReceptionFailure) in
+            try pair.target.storage.storeChunk(0, of: pair.snapshot.id, bytes)
+        }
+        guard case .storage(let detail) = failure else {
+            Issue.record("\(String(describing: failure))")
+            return
+        }
+        #expect(detail.contains(pair.target.directory.path) && detail.localizedCaseInsensitiveContains("no space"), "\(detail)")
+        pair.target.storage.abandonReception(pair.snapshot.id)
+        #expect(try pair.target.directory.names("raft/snapshot/incoming") == [])
+        #expect(pair.target.digest == before)
+        files.disarm()
+        try pair.target.put(2)
+        try pair.target.store.flush()
+        let again = try StateBench(try pair.target.directory.crashed())
+        #expect(again.digest == pair.target.digest && again.storage.installedIndex == nil)
+    }
+
     @Test("Another offer, and abandoning, leave nothing of a reception")
     func abandoned() throws {
         var pair = try Pair()

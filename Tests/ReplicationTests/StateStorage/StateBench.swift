@@ -167,6 +167,19 @@ final class TemporaryStateDirectory: Sendable {
     }
 
     /// Inverts a bit of the file's byte.
+    func byteCount(_ relative: String) throws -> Int {
+        Int(try POSIXFileSystem().status("\(path)/\(relative)").byteCount)
+    }
+
+    /// Of all files below.
+    func byteCountBelow(_ relative: String) throws -> Int {
+        let names = try FileManager.default.subpathsOfDirectory(atPath: "\(path)/\(relative)")
+        return try names.reduce(0) { sum, name in
+            let status = try POSIXFileSystem().status("\(path)/\(relative)/\(name)")
+            return sum + (status.isDirectory ? 0 : Int(status.byteCount))
+        }
+    }
+
     func flip(_ relative: String, at offset: Int) throws {
         let file = try POSIXFileSystem().open("\(path)/\(relative)", .update)
         let byte = try file.readBytes(at: UInt64(offset), byteCount: 1)

@@ -139,6 +139,61 @@ struct StateStorageTests {
         #expect(UInt64(try bench.archive(second).count) == second.byteCount)
     }
 
+    private func files(_ directory: TemporaryStateDirectory, _ snapshot: SnapshotDescription, _ suffix: String) throws
+        -> [String]
+    {
+        let relative = "raft/snapshot/\(directoryName(snapshot))"
+        return try directory.names(relative).filter { $0.hasSuffix(suffix) }.map { "\(relative)/\($0)" }
+    }
+
+    @Test("A file that rots after its checksum was taken is found when it is looked at, and vouched for by no later snapshot")
+    func rotten() throws {
+        var bench = try StateBench()
+        try bench.put(20, byteCount: 20_000)
+        let first = try bench.storage.takeSnapshot(of: bench.store)
+        #expect(try bench.storage.check(first.id) == [])
+        // Another name of the store's own file.
+        let largest = try #require(
+            try files(bench.directory, first, ".blob").max { try bench.directory.byteCount($0) < bench.directory.byteCount($1) }
+        )
+        let middle = try bench.directory.byteCount(largest) / 2
+        try bench.directory.flip(largest, at: middle)
+        #expect(try bench.storage.check(first.id) == ["\(bench.directory.path)/\(largest)"])
+        bench.storage.release(first.id)
+        try bench.put(1, from: 20)
+        for _ in 0..<2 {
+            do throws(StateStorageError) {
+                _ = try bench.storage.takeSnapshot(of: bench.store)
+                Issue.record("the damage was given a checksum")
+            } catch {
+                guard case .damaged(let path, _) = error else { throw error }
+                #expect(path.hasPrefix(bench.directory.paths.keyValue))
+                #expect(path.hasSuffix(try #require(largest.split(separator: "/").last)))
+            }
+        }
+        #expect(try bench.directory.names("raft/snapshot") == ["incoming"])
+        // It was the memory or the controller: the bytes are there again.
+        try bench.directory.flip(largest.replacing("raft/snapshot/\(directoryName(first))", with: "metadata/kv"), at: middle)
+        let second = try bench.storage.takeSnapshot(of: bench.store)
+        #expect(try bench.storage.check(second.id) == [])
+    }
+
+    @Test("Where a file is damaged that only the snapshot has, another snapshot of the same entry is made")
+    func rottenCopy() throws {
+        var bench = try StateBench()
+        try bench.put(3)
+        let first = try bench.storage.takeSnapshot(of: bench.store)
+        let options = try #require(
+            try bench.directory.names("raft/snapshot/\(directoryName(first))").first { $0.hasPrefix("OPTIONS") })
+        try bench.directory.flip("raft/snapshot/\(directoryName(first))/\(options)", at: 10)
+        #expect(try bench.storage.check(first.id).count == 1)
+        let second = try bench.storage.takeSnapshot(of: bench.store)
+        #expect(try bench.storage.check(second.id) == [])
+        let target = try StateBench(try TemporaryStateDirectory())
+        try bench.send(second, to: target.storage)
+        try target.storage.finishReception(second.id)
+    }
+
     @Test("A snapshot that the state does not contain is nobody's to remove, and the node does not start")
     func foreign() throws {
         var bench = try StateBench()
