@@ -1,6 +1,6 @@
 """The network between nodes: a process of its own that forwards their connections, and can delay, hold or cut each direction.
 
-A node's peers reach it at its proxied port. Who dials is told by the hello that opens a connection (docs/formats/peer-frames.md).
+A node's peers reach it at its proxied port. Who dials is told by the hello behind the opening of a connection (docs/formats/peer-frames.md).
 TCP repeats what a network loses, so that loss shows as bytes that come late and in order: a lossy link stalls, a dead one holds
 everything until it is healed, and connections may be cut then.
 
@@ -17,8 +17,9 @@ import subprocess
 import sys
 import threading
 
-HELLO_BYTES = 61
-SENDER_OFFSET = 25
+OPENING_BYTES = 4
+HELLO_BYTES = OPENING_BYTES + 61
+SENDER_OFFSET = OPENING_BYTES + 25
 CHUNK_BYTES = 64 * 1024
 # How much one direction of one connection keeps while it is delayed; the sender then sees a full socket.
 QUEUE_CHUNKS = 64
