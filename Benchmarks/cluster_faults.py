@@ -7,7 +7,7 @@ import threading
 import time
 
 from cluster_rates import BUCKET, SIZE, create_bucket
-from clusters import Cluster, wait_until
+from clusters import Cluster, ProxiedCluster, wait_until
 from figures import MIB, load, load_command, run_load, say, words
 from s3_client import S3Client
 
@@ -109,10 +109,10 @@ class Faults:
         wait_until(is_level, 60, "the followers have caught up")
         return leader
 
-    def leader_ends(self, name, times, target, fault, mend):
+    def leader_ends(self, name, times, target, fault, mend, kind=Cluster):
         """`fault(cluster, leader)` some times under a light load of the survivors; `mend` undoes it."""
         waits, failed, longest = [], 0, 0
-        with Cluster(self.directory) as cluster:
+        with kind(self.directory) as cluster:
             create_bucket(cluster)
             for number in range(times):
                 leader = self.settled(cluster)
@@ -134,18 +134,22 @@ class Faults:
         self.add(f"Leader {name}: failed requests on survivors", failed, "requests", 1)
 
     def failover(self):
-        say("== The leader is killed, and another time stopped")
+        say("== The leader is killed, stopped, and cut off from the others")
         times = 3 if self.bench.options.quick else 10
 
         def start_again(cluster, leader):
             cluster.end(leader, signal.SIGKILL)
             cluster.begin(leader)
 
-        # The median of the stopped: twice the election timeout, which is 1,000 ms.
+        # The median of the others: twice the election timeout, which is 1,000 ms.
         self.leader_ends("killed", times, 300, lambda cluster, leader: cluster.send(leader, signal.SIGKILL), start_again)
         self.leader_ends(
             "stopped", max(2, times // 2), 2000, lambda cluster, leader: cluster.send(leader, signal.SIGSTOP),
             lambda cluster, leader: cluster.send(leader, signal.SIGCONT),
+        )
+        self.leader_ends(
+            "cut off", max(2, times // 2), 2000, lambda cluster, leader: cluster.cut_off(leader),
+            lambda cluster, leader: cluster.heal(), kind=ProxiedCluster,
         )
 
     # Followers behind.

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 
 from figures import BINARIES, processor_seconds, resident_bytes
+from proxy import Proxy
 
 
 def free_ports(count):
@@ -120,6 +121,8 @@ class Cluster(Processes):
         self.raft = raft or {}
         ports = free_ports(3 * count)
         self.s3_ports, self.admin_ports, self.peer_ports = ports[:count], ports[count : 2 * count], ports[2 * count :]
+        # Where nodes find one another.
+        self.advertised_ports = self.peer_ports
 
     def command(self, member):
         path = self.directory / f"{member}.yaml"
@@ -139,7 +142,7 @@ class Cluster(Processes):
         yield from (["    raft:"] if self.raft else [])
         yield from (f"      {key}: {value}" for key, value in self.raft.items())
         yield "    nodes:"
-        for other, port in enumerate(self.peer_ports):
+        for other, port in enumerate(self.advertised_ports):
             yield from (f"      - id: {other + 1}", f'        address: "127.0.0.1:{port}"')
 
     def admin(self, member, path):
@@ -174,6 +177,38 @@ class Cluster(Processes):
 
         wait_until(agree, 30, "the nodes agree who leads")
         return found - 1
+
+
+class ProxiedCluster(Cluster):
+    """A cluster whose nodes talk to one another through a proxy, which can take one of them off the network."""
+
+    def __init__(self, directory, count=3, **options):
+        super().__init__(directory, count, **options)
+        self.advertised_ports = free_ports(count)
+        self.proxy = None
+
+    def replication_lines(self, member):
+        yield from super().replication_lines(member)
+        yield f'    listen_address: "127.0.0.1:{self.peer_ports[member]}"'
+
+    def start(self):
+        routes = zip(range(1, self.count + 1), self.advertised_ports, self.peer_ports)
+        self.proxy = Proxy(list(routes))
+        return super().start()
+
+    def close(self):
+        super().close()
+        if self.proxy is not None:
+            self.proxy.stop()
+
+    def cut_off(self, member):
+        """Nothing passes between the member and the others, and nobody is told."""
+        others = [other + 1 for other in range(self.count) if other != member]
+        links = [link for other in others for link in ((member + 1, other), (other, member + 1))]
+        self.proxy.apply([{"from": sender, "to": receiver, "hold": True} for sender, receiver in links])
+
+    def heal(self):
+        self.proxy.apply()
 
 
 class EtcdCluster(Processes):
