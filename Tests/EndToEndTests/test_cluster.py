@@ -439,6 +439,8 @@ def test_ctrl_c_ends_all_nodes_of_the_script(tmp_path):
     process = subprocess.Popen(
         [ROOT / "script" / "cluster", BINARY, "3", tmp_path / "data", str(s3_port), str(admin_port), str(peer_port)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, env=ENVIRONMENT,
+        # Of a shell in the background a child would inherit that Ctrl-C is ignored, and a shell cannot change that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         lines = []
