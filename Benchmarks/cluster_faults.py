@@ -117,7 +117,7 @@ class Faults:
             for number in range(times):
                 leader = self.settled(cluster)
                 survivors = [member for member in range(cluster.count) if member != leader]
-                with OpenLoad(cluster, survivors, 200, 4, f"{name}-{number}-", clients=32) as background:
+                with OpenLoad(cluster, survivors, 200, 4, f"{name.split()[0]}-{number}-", clients=32) as background:
                     time.sleep(1.5)
                     wait, lost = self.until_acknowledged(
                         cluster, leader, lambda: fault(cluster, leader), f"/{BUCKET}/probe-{number}"
