@@ -178,6 +178,8 @@ let package = Package(
         ),
 
         // Suites that several targets share.
+        .target(
+            name: "LogTestKit", dependencies: [.product(name: "Logging", package: "swift-log")], path: "Tests/LogTestKit"),
         .target(name: "KeyValueStoreTestKit", dependencies: ["KeyValueStore"], path: "Tests/KeyValueStoreTestKit"),
 
         .testTarget(name: "ChecksumTests", dependencies: ["Checksum"]),
@@ -188,7 +190,7 @@ let package = Package(
         .testTarget(
             name: "ReplicationTests",
             dependencies: [
-                "Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore", "PeerTransport", "Raft",
+                "Checksum", "FileSystem", "KeyValueStore", "LogTestKit", "Metadata", "ObjectDataStore", "PeerTransport", "Raft",
                 "RaftStorage",
                 "Replication", nioCore,
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -227,7 +229,7 @@ let package = Package(
         .testTarget(
             name: "PeerTransportTests",
             dependencies: [
-                "PeerTransport", nioCore,
+                "LogTestKit", "PeerTransport", nioCore,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),

@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -11,7 +12,7 @@ import time
 import pytest
 
 from support.bulk import put_many
-from support.cluster import BINARY, ENVIRONMENT, ROOT, Cluster, free_ports, wait_until
+from support.cluster import BINARY, ENVIRONMENT, ROOT, Cluster, free_port_row, free_ports, wait_until
 
 BUCKET = "cluster"
 REQUEST_TIMEOUT_MILLISECONDS = 2500
@@ -434,8 +435,22 @@ def test_a_node_that_is_far_behind_catches_up_by_a_snapshot(far_behind):
 # The script that people start a cluster with.
 
 
+def test_the_script_ends_when_a_node_cannot_start(tmp_path):
+    s3_port = free_port_row(2 * 3)
+    with socket.create_server(("127.0.0.1", s3_port + 1)):
+        ended = subprocess.run(
+            [ROOT / "script" / "cluster", BINARY, "2", tmp_path / "data", str(s3_port), str(s3_port + 2), str(s3_port + 4)],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, env=ENVIRONMENT, timeout=60,
+        )
+    assert ended.returncode == 1
+    assert "node 2 could not start" in ended.stderr
+    assert "address is already in use" in ended.stderr
+    assert "ready" not in ended.stdout
+
+
 def test_ctrl_c_ends_all_nodes_of_the_script(tmp_path):
-    s3_port, admin_port, peer_port = [free_ports(3 * 3)[index * 3] for index in range(3)]
+    s3_port = free_port_row(3 * 3)
+    admin_port, peer_port = s3_port + 3, s3_port + 6
     process = subprocess.Popen(
         [ROOT / "script" / "cluster", BINARY, "3", tmp_path / "data", str(s3_port), str(admin_port), str(peer_port)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, env=ENVIRONMENT,

@@ -1,3 +1,4 @@
+import LogTestKit
 import Logging
 import NIOCore
 import NIOEmbedded

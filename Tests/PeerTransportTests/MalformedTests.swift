@@ -1,3 +1,4 @@
+import LogTestKit
 import NIOCore
 import PeerTransport
 import Testing

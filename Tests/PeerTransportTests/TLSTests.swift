@@ -1,3 +1,4 @@
+import LogTestKit
 import Foundation
 import NIOCore
 import PeerTransport

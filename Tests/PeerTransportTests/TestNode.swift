@@ -1,3 +1,4 @@
+import LogTestKit
 import Logging
 import NIOCore
 import NIOPosix
@@ -169,33 +170,6 @@ final class BulkOwner: PeerTransportDelegate, Sendable {
     func unreachable(_ node: UInt64) { loop.preconditionInEventLoop() }
     func refused(_ peer: PeerIdentity, reason: PeerRefusal) { loop.preconditionInEventLoop() }
     func refused(by peer: PeerIdentity, reason: PeerRefusal) { loop.preconditionInEventLoop() }
-}
-
-/// A log that keeps its lines.
-final class RecordedLog: LogHandler, Sendable {
-    private let state = Mutex<[String]>([])
-
-    var lines: [String] { state.withLock { $0 } }
-
-    func count(_ message: String) -> Int { lines.count { $0.contains(message) } }
-
-    var metadata: Logger.Metadata {
-        get { [:] }
-        set {}
-    }
-    var logLevel: Logger.Level {
-        get { .info }
-        set {}
-    }
-
-    subscript(metadataKey key: String) -> Logger.MetadataValue? {
-        get { nil }
-        set {}
-    }
-
-    func log(event: LogEvent) {
-        state.withLock { $0.append("\(event.message) \(event.metadata ?? [:])") }
-    }
 }
 
 /// Runs `body` with nodes that are closed whatever happens.

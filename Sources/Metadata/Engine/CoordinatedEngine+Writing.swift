@@ -136,7 +136,7 @@ extension CoordinatedEngine {
         return try result.reply
     }
 
-    private func write(_ payload: MetadataOperation.Payload) async -> WriteResult {
+    func write(_ payload: MetadataOperation.Payload) async -> WriteResult {
         await withCheckedContinuation { caller in
             write(payload) { caller.resume(returning: $0) }
         }

@@ -92,11 +92,7 @@ package final class MetadataEngineCore<Store: KeyValueStore>: CoordinatedEngine 
     }
 
     /// Nothing is gained by answering before the disk has it, which is when it is applied, too.
-    package func writeEventually(_ payload: MetadataOperation.Payload) async -> WriteResult {
-        await withCheckedContinuation { caller in
-            write(payload) { caller.resume(returning: $0) }
-        }
-    }
+    package func writeEventually(_ payload: MetadataOperation.Payload) async -> WriteResult { await write(payload) }
 
     package func mayRead(_ options: ReadOptions) -> Bool { true }
 

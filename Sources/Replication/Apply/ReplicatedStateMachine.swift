@@ -234,10 +234,8 @@ package struct ReplicatedStateMachine {
 
     private mutating func dropResults(_ place: Int, below mark: Serial, in transaction: some KeyValueTransaction) {
         let node = sessions[place].record.session.node
-        let pages = sessions[place].pages
-        guard let first = pages.first, first.end <= mark else { return }
-        let kept = pages.firstIndex { $0.end > mark } ?? pages.count
-        for page in pages[..<kept] {
+        let kept = sessions[place].pages.firstIndex { $0.end > mark } ?? sessions[place].pages.count
+        for page in sessions[place].pages[..<kept] {
             guard let contribution = page.contribution else { continue }
             metadata.deleteReplicationRecord(
                 ReplicationKeys.results(node, page: page.number), removing: contribution, in: transaction)

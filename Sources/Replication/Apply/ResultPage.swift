@@ -13,7 +13,7 @@ struct ResultPage {
 
     let number: UInt64
     /// What the stored record counts in the digest; nil: it is not stored yet.
-    var contribution: StateDigest?
+    private(set) var contribution: StateDigest?
     /// The stored record lacks results.
     private(set) var isChanged = false
     /// One bit for each serial that has a result.

@@ -266,11 +266,8 @@ package final class RaftNode: @unchecked Sendable {
         }
         transport.flush()
         // One after the other, so that all callers of an event loop are one wake-up to it.
-        while !outcomes.isEmpty {
-            let told = outcomes
-            outcomes = []
-            for (caller, outcome) in told { caller(outcome) }
-        }
+        for (caller, outcome) in outcomes { caller(outcome) }
+        outcomes.removeAll(keepingCapacity: true)
     }
 
     private func tick() {

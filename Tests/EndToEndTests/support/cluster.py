@@ -17,9 +17,9 @@ BINARY = pathlib.Path(os.environ.get("RUSTFS_BINARY", ROOT / ".build" / "release
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("RUSTFS_")}
 
 
-def free_ports(count):
+def free_ports(count, after=None):
     """Ports that nothing listens on now, below those that the system gives to clients."""
-    ports, candidate = [], 20_000 + os.getpid() * 37 % 10_000
+    ports, candidate = [], after or 20_000 + os.getpid() * 37 % 10_000
     while len(ports) < count:
         candidate = 20_000 + (candidate - 20_000 + 1) % 12_000
         with socket.socket() as probe:
@@ -29,6 +29,14 @@ def free_ports(count):
                 continue
             ports.append(candidate)
     return ports
+
+
+def free_port_row(count):
+    """The first of as many ports in a row that nothing listens on now."""
+    ports = free_ports(count)
+    while ports[-1] - ports[0] != count - 1:
+        ports = ports[1:] + [free_ports(1, after=ports[-1])[0]]
+    return ports[0]
 
 
 def wait_until(condition, seconds, what):

@@ -1,4 +1,5 @@
 import Foundation
+import LogTestKit
 import Logging
 import Metadata
 import NIOCore
@@ -14,7 +15,7 @@ import Testing
 @Suite("A peer that speaks nonsense is disconnected and logged once, and the node serves on", .timeLimit(.minutes(2)))
 struct HostilePeerTests {
     private let directory = FileManager.default.temporaryDirectory.appending(path: "hostile-\(UUID().uuidString)").path
-    private let log = CountingLog()
+    private let log = RecordedLog(level: .warning)
     private static let owner = Owner(canonicalID: "owner", displayName: "Owner")
 
     /// - Parameter nodes: those that are configured; the first is this one.
@@ -169,26 +170,4 @@ private final class HostilePeer: Sendable {
         frame.writeBytes(body)
         try await channel.writeAndFlush(frame).get()
     }
-}
-
-/// Keeps the warnings.
-private final class CountingLog: LogHandler, Sendable {
-    private let state = Mutex<[String]>([])
-
-    var lines: [String] { state.withLock { $0 } }
-    func count(_ message: String) -> Int { lines.count { $0.contains(message) } }
-
-    var metadata: Logger.Metadata {
-        get { [:] }
-        set {}
-    }
-    var logLevel: Logger.Level {
-        get { .warning }
-        set {}
-    }
-    subscript(metadataKey key: String) -> Logger.MetadataValue? {
-        get { nil }
-        set {}
-    }
-    func log(event: LogEvent) { state.withLock { $0.append("\(event.message) \(event.metadata ?? [:])") } }
 }
