@@ -44,11 +44,20 @@ package enum BodyFormat {
         return bytes
     }
 
+    /// The checksum of the blocks' checksums: one number for the whole content, bound to the body's id.
+    package static func tableChecksum(_ blockChecksums: [UInt32]) -> UInt32 {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(blockChecksums.count * blockChecksumByteCount)
+        for checksum in blockChecksums { bytes.append(littleEndian: checksum) }
+        return checksum(bytes[...])
+    }
+
     /// What follows the content: the blocks' checksums, and the trailer.
     static func ending(_ body: StoredBody, blockChecksums: [UInt32]) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(blockChecksums.count * blockChecksumByteCount + trailerByteCount)
         for checksum in blockChecksums { bytes.append(littleEndian: checksum) }
+        // The same as `tableChecksum` of them, without another copy.
         let tableChecksum = checksum(bytes[...])
         let trailerStart = bytes.count
         bytes.append(contentsOf: trailerMagic)
@@ -72,6 +81,17 @@ package enum BodyFormat {
         guard found == version else { return "its format version is \(found), this program knows \(version)" }
         guard bytes == header(id) else { return "it is another body's file" }
         return nil
+    }
+
+    /// The length that a file's last bytes say its content has, or why they are no trailer. Whose trailer, and whether the length is
+    /// the file's, is for `blockChecksums` to say.
+    static func length(_ trailer: [UInt8]) throws(EndingFault) -> UInt64 {
+        guard trailer.count == trailerByteCount else { throw EndingFault(reason: "it is cut short") }
+        guard trailer.starts(with: trailerMagic) else { throw EndingFault(reason: "it does not end as a body does") }
+        guard checksum(trailer.dropLast(4)) == trailer.uint32(at: trailerByteCount - 4) else {
+            throw EndingFault(reason: "the trailer's checksum is wrong")
+        }
+        return trailer.uint64(at: 24)
     }
 
     /// The blocks' checksums, or why a file's ending is not this body's.

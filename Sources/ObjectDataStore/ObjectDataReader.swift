@@ -4,9 +4,8 @@ import Synchronization
 
 /// Reads one body by range. Holds one file descriptor, released with the reader. May be used from several tasks.
 package final class ObjectDataReader: Sendable {
-    package let body: StoredBody
+    private let frame: BodyFrame
     private let file: any File
-    private let blockChecksums: [UInt32]
     private let store: ObjectDataStore
     /// What the last read verified beyond what it was asked for, so that a reader in sequence verifies each block once.
     private let remainder = Mutex<Remainder?>(nil)
@@ -19,19 +18,18 @@ package final class ObjectDataReader: Sendable {
     /// The most that one read returns, so that a caller's `maxByteCount` bounds no more memory than this.
     package static let byteCountMax = 8 * BodyFormat.blockByteCount
 
-    /// Blocks.
-    init(_ body: StoredBody, store: ObjectDataStore) throws(ObjectDataStoreError) {
-        let path = store.layout.body(body.id)
-        guard body.length <= BodyFormat.lengthMax else {
-            throw .damaged(file: path, block: nil, reason: "no body has \(body.length) bytes")
+    package var body: StoredBody { frame.body }
+    /// The CRC32C of the blocks' checksums, as in the trailer.
+    package var tableChecksum: UInt32 { frame.tableChecksum }
+
+    /// - Parameter length: nil for what the file's trailer says. Blocks.
+    init(_ id: BodyID, length: UInt64?, store: ObjectDataStore) throws(ObjectDataStoreError) {
+        file = try store.openBody(id, .read)
+        if let length {
+            frame = try BodyFrame(of: StoredBody(id: id, length: length), in: file)
+        } else {
+            frame = try BodyFrame(of: id, in: file)
         }
-        do throws(FileSystemError) {
-            file = try store.fileSystem.open(path, .read)
-        } catch {
-            throw error.code == .notFound ? .missing(body.id) : ObjectDataStoreError(error)
-        }
-        blockChecksums = try Self.verifiedFrame(of: body, file)
-        self.body = body
         self.store = store
     }
 
@@ -102,59 +100,12 @@ package final class ObjectDataReader: Sendable {
         for offset in stride(from: 0, to: memory.count, by: BodyFormat.blockByteCount) {
             let end = min(offset + BodyFormat.blockByteCount, memory.count)
             let content = UnsafeRawBufferPointer(rebasing: memory[offset..<end])
-            guard BodyFormat.blockChecksum(content, id: body.id, block: block) == blockChecksums[Int(block)] else {
-                throw damaged(block, "the block's checksum is wrong")
-            }
+            if let fault = frame.blockFault(content, block) { throw damaged(block, fault) }
             block += 1
         }
     }
 
     private func damaged(_ block: UInt64?, _ reason: String) -> ObjectDataStoreError {
         .damaged(file: file.path, block: block, reason: reason)
-    }
-
-    /// The blocks' checksums, after everything around the content has been verified.
-    private static func verifiedFrame(
-        of body: StoredBody, _ file: any File
-    ) throws(ObjectDataStoreError) -> [UInt32] {
-        let header: [UInt8]
-        let ending: [UInt8]
-        let expected = BodyFormat.fileByteCount(length: body.length)
-        let found: UInt64
-        do throws(FileSystemError) {
-            found = try file.byteCount()
-            let contentEnd = UInt64(BodyFormat.headerByteCount) + body.length
-            header = try file.read(at: 0, byteCount: BodyFormat.headerByteCount)
-            ending = found == expected ? try file.read(at: contentEnd, byteCount: Int(expected - contentEnd)) : []
-        } catch {
-            throw ObjectDataStoreError(error)
-        }
-        if let fault = BodyFormat.headerFault(header, body.id) {
-            throw .damaged(file: file.path, block: nil, reason: fault)
-        }
-        guard found == expected else {
-            throw .damaged(file: file.path, block: nil, reason: "it has \(found) bytes instead of \(expected)")
-        }
-        do throws(BodyFormat.EndingFault) {
-            return try BodyFormat.blockChecksums(ending, body)
-        } catch {
-            throw .damaged(file: file.path, block: nil, reason: error.reason)
-        }
-    }
-}
-
-extension File {
-    /// The bytes of a range, fewer if the file ends before.
-    fileprivate func read(at offset: UInt64, byteCount: Int) throws(FileSystemError) -> [UInt8] {
-        var outcome: Result<Void, FileSystemError> = .success(())
-        let bytes = [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
-            do throws(FileSystemError) {
-                count = try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
-            } catch {
-                outcome = .failure(error)
-            }
-        }
-        try outcome.get()
-        return bytes
     }
 }

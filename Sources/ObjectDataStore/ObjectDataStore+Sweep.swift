@@ -26,7 +26,8 @@ extension ObjectDataStore {
     /// How many bodies `isReferenced` is asked about at once.
     package static let sweepBatchCount = 1_000
 
-    /// Deletes what earlier starts left and nothing refers to: temporary files, and the bodies that `isReferenced` denies.
+    /// Deletes what earlier starts left and nothing refers to: temporary files, and the bodies that `isReferenced` denies. For a node that
+    /// is alone: to a sweep a body that another node named is one of an earlier start.
     ///
     /// This start's bodies are never touched, so it may run while others write. An earlier start's body must not become
     /// referenced while it runs: call it when all that was written before has been applied. One directory or one batch is a
@@ -56,13 +57,13 @@ extension ObjectDataStore {
         return try await perform { [self] () throws(ObjectDataStoreError) in
             var report = SweepReport()
             for name in names {
-                guard let id = BodyID(name) else {
+                guard let temporary = TemporaryName(name) else {
                     report.addForeign("\(layout.temporaryDirectory)/\(name)")
                     continue
                 }
-                guard id.origin != origin else { continue }
+                guard temporary.writer.origin != origin else { continue }
                 report.examinedCount += 1
-                remove(layout.temporary(id), report: &report)
+                remove("\(layout.temporaryDirectory)/\(name)", report: &report)
             }
             return report
         }
@@ -87,7 +88,7 @@ extension ObjectDataStore {
     ) async throws(ObjectDataStoreError) -> [BodyID] {
         var bodies: [BodyID] = []
         for name in try await list("\(layout.root)/\(directory)") {
-            if let id = BodyID(name), StoreLayout.directory(of: id).description == directory {
+            if let id = BodyID(name), Directory(of: id).description == directory {
                 if id.origin != origin { bodies.append(id) }
             } else {
                 report.addForeign("\(layout.root)/\(directory)/\(name)")
@@ -124,19 +125,5 @@ extension ObjectDataStore {
         guard removeLogged(path) else { return }
         report.deletedCount += 1
         report.deletedByteCount += byteCount
-    }
-
-    /// Empty if the path is not a directory any more, or never was: then its name stays out of the sweep.
-    private func list(_ path: String) async throws(ObjectDataStoreError) -> [String] {
-        try await perform { [self] () throws(ObjectDataStoreError) in
-            do throws(FileSystemError) {
-                return try fileSystem.list(path)
-            } catch {
-                switch error.code {
-                case .notFound, .notDirectory: return []
-                default: throw ObjectDataStoreError(error)
-                }
-            }
-        }
     }
 }

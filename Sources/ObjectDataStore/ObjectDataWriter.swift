@@ -5,7 +5,7 @@ import Synchronization
 /// Writes one body: any number of `write`, then `finish` or `abort`. Used by one task at a time.
 ///
 /// Content is gathered into batches, and a batch is checksummed and written on the store's pool while the next one fills, one
-/// after the other. A writer that is released without `finish` removes its temporary file.
+/// after the other. What comes as whole batches is taken as it is. A writer that is released without `finish` removes its temporary file.
 package final class ObjectDataWriter: Sendable {
     /// Content of one write to the file; a multiple of the block. Large enough that hopping to the pool costs little.
     package static let batchByteCount = 2 * BodyFormat.blockByteCount
@@ -16,6 +16,8 @@ package final class ObjectDataWriter: Sendable {
     static let writebackByteCount: UInt64 = 8 << 20
 
     let id: BodyID
+    /// The file until it is published: this writer's alone, also if another one writes the same body.
+    private let path: String
     private let store: ObjectDataStore
     private let file: any File
     private let state = Mutex(State())
@@ -26,6 +28,8 @@ package final class ObjectDataWriter: Sendable {
         struct Batch {
             let offset: UInt64
             var bytes: ByteBuffer
+            /// Whether the buffer was the caller's: those are not filled again, because they may be parts of larger ones.
+            var isGiven = false
         }
 
         var phase = Phase.writing
@@ -38,6 +42,8 @@ package final class ObjectDataWriter: Sendable {
         /// A buffer already written, to be filled again.
         var spare: ByteBuffer?
         var blockChecksums: [UInt32] = []
+        /// Set by `finish`.
+        var tableChecksum: UInt32?
         var failure: ObjectDataStoreError?
         /// The writer's task, when it waits for the disk to take or to have taken batches.
         var waiter: CheckedContinuation<Void, Never>?
@@ -46,10 +52,10 @@ package final class ObjectDataWriter: Sendable {
     }
 
     /// Creates the temporary file. Blocks.
-    init(id: BodyID, store: ObjectDataStore) throws(ObjectDataStoreError) {
-        self.id = id
+    init(_ name: TemporaryName, store: ObjectDataStore) throws(ObjectDataStoreError) {
+        id = name.body
+        path = store.layout.temporary(name)
         self.store = store
-        let path = store.layout.temporary(id)
         do throws(FileSystemError) {
             file = try store.fileSystem.open(path, .createNew)
         } catch {
@@ -67,10 +73,10 @@ package final class ObjectDataWriter: Sendable {
     deinit {
         let phase = state.withLock { $0.phase }
         guard phase == .writing || phase == .finishing else { return }
-        let (store, id) = (store, id)
+        let (store, path) = (store, path)
         // If the pool has stopped, the next start's sweep finds the file.
         store.submit { isActive in
-            if isActive { store.removeLogged(store.layout.temporary(id)) }
+            if isActive { store.removeLogged(path) }
         }
     }
 
@@ -88,9 +94,28 @@ package final class ObjectDataWriter: Sendable {
         }
     }
 
-    /// Makes the body durable under its own name.
-    /// - Throws: as `write`; nothing of the body is left then.
+    /// The CRC32C of the blocks' checksums, as in the file's trailer. Only after `finish` has returned.
+    package var tableChecksum: UInt32 {
+        guard let checksum = state.withLock({ $0.tableChecksum }) else {
+            preconditionFailure("a body has its checksum when it is finished")
+        }
+        return checksum
+    }
+
+    /// Makes the body durable under its own name. A file that has this name already is replaced as a whole: whatever happens, it is the
+    /// old one or the new one.
+    /// - Throws: as `write`. Nothing of the body is left then, or what there was before.
     package func finish() async throws(ObjectDataStoreError) -> StoredBody {
+        try await finish(expecting: nil)
+    }
+
+    /// As `finish`, if the body turned out to be the one that was announced.
+    /// - Throws: as `finish`, and `.damaged` if its `tableChecksum` is another.
+    package func finish(expectingTableChecksum expected: UInt32) async throws(ObjectDataStoreError) -> StoredBody {
+        try await finish(expecting: expected)
+    }
+
+    private func finish(expecting expected: UInt32?) async throws(ObjectDataStoreError) -> StoredBody {
         let failure = state.withLock { state in
             let failure = Self.failure(of: state)
             if failure == nil {
@@ -105,12 +130,19 @@ package final class ObjectDataWriter: Sendable {
         let (length, checksums, late) = state.withLock { ($0.length, $0.blockChecksums, $0.failure) }
         if let late { throw await giveUp(late) }
         let body = StoredBody(id: id, length: length)
+        let tableChecksum = BodyFormat.tableChecksum(checksums)
+        if let expected, expected != tableChecksum {
+            throw await giveUp(.damaged(file: path, block: nil, reason: "the content is not the one that was announced"))
+        }
         do throws(ObjectDataStoreError) {
             try await store.perform { [self] () throws(ObjectDataStoreError) in try publish(body, checksums) }
         } catch {
             throw await giveUp(error)
         }
-        state.withLock { $0.phase = .finished }
+        state.withLock { state in
+            state.phase = .finished
+            state.tableChecksum = tableChecksum
+        }
         return body
     }
 
@@ -121,9 +153,15 @@ package final class ObjectDataWriter: Sendable {
 
     // MARK: Batches
 
-    /// Moves bytes into the filling batch; true if that made it full and queued it.
+    /// Moves bytes into the filling batch; true if that made it full and queued it. Exactly a batch is not moved but queued.
     private static func fill(_ state: inout State, from bytes: inout ByteBuffer) -> Bool {
         guard failure(of: state) == nil else { return false }
+        if bytes.readableBytes == batchByteCount, state.filling.readableBytes == 0 {
+            state.queue.append(State.Batch(offset: state.length, bytes: bytes, isGiven: true))
+            state.length += UInt64(batchByteCount)
+            bytes = ByteBuffer()
+            return true
+        }
         if state.filling.capacity == 0 {
             state.filling = state.spare.take() ?? ByteBufferAllocator().buffer(capacity: batchByteCount)
             state.filling.clear()
@@ -167,7 +205,7 @@ package final class ObjectDataWriter: Sendable {
                     outcome = .failure(ObjectDataStoreError(error))
                 }
             }
-            batchEnded(outcome, batch.bytes)
+            batchEnded(outcome, batch)
         }
     }
 
@@ -197,10 +235,10 @@ package final class ObjectDataWriter: Sendable {
         return checksums
     }
 
-    private func batchEnded(_ outcome: Result<[UInt32], ObjectDataStoreError>, _ bytes: ByteBuffer) {
+    private func batchEnded(_ outcome: Result<[UInt32], ObjectDataStoreError>, _ batch: State.Batch) {
         let waiter = state.withLock { state in
             state.isBusy = false
-            state.spare = bytes
+            if !batch.isGiven { state.spare = batch.bytes }
             switch outcome {
             case .success(let checksums):
                 state.blockChecksums.append(contentsOf: checksums)
@@ -245,7 +283,7 @@ package final class ObjectDataWriter: Sendable {
         guard isFirst else { return error }
         await wait { $0.outstandingBatchCount == 0 }
         _ = await store.attempt { [self] () throws(ObjectDataStoreError) in
-            store.removeLogged(store.layout.temporary(id))
+            store.removeLogged(path)
         }
         return error
     }
@@ -258,10 +296,8 @@ package final class ObjectDataWriter: Sendable {
             let contentEnd = UInt64(BodyFormat.headerByteCount) + body.length
             try file.write(BodyFormat.ending(body, blockChecksums: blockChecksums), at: contentEnd)
             try file.synchronize()
-            try store.publish(id)
+            try store.publish(path, as: id)
         } catch {
-            // It may have its name already, though not durably: nobody is to find a body whose writer was told that it failed.
-            store.removeLogged(store.layout.body(id))
             throw ObjectDataStoreError(error)
         }
     }

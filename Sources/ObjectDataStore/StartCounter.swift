@@ -1,6 +1,7 @@
 import FileSystem
 
-/// Counts how often a store was opened, so that no id is ever used twice.
+/// Counts how often a store was opened, so that no id is ever used twice. A new store begins anywhere, and not at 1: a directory that was
+/// wiped would otherwise give the ids of its former bodies again, which other nodes may still know.
 ///
 ///     0        8          16       20
 ///     │ RFSMSTRT │ count (LE) │ CRC32C │
@@ -10,8 +11,13 @@ package struct StartCounter {
     /// Bits of an id's origin.
     static let countMax: UInt64 = 1 << 48 - 1
 
+    /// Bits of the count that are for a store's starts; those above them are where a new store begins.
+    static let startBitCount: UInt64 = 16
+
     let layout: StoreLayout
     let fileSystem: any FileSystem
+    /// Where a new store begins: at random, but in tests.
+    let beginning: UInt32
 
     /// Makes the store's directories, and the next count durable, which it returns.
     func countStart() throws(ObjectDataStoreError) -> UInt64 {
@@ -31,7 +37,7 @@ package struct StartCounter {
         return next
     }
 
-    /// The last start's count; 0 in a new store.
+    /// The last start's count; in a new store what the first one follows.
     private func read() throws(ObjectDataStoreError) -> UInt64 {
         let bytes: [UInt8]
         do throws(FileSystemError) {
@@ -39,7 +45,7 @@ package struct StartCounter {
         } catch {
             guard error.code == .notFound else { throw ObjectDataStoreError(error) }
             try ensureEmpty()
-            return 0
+            return UInt64(beginning) << Self.startBitCount
         }
         guard bytes.count == Self.byteCount, bytes.starts(with: Self.magic),
             bytes == Self.encode(bytes.uint64(at: Self.magic.count))

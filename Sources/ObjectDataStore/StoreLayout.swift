@@ -1,7 +1,7 @@
 /// Where a store's files are.
 ///
 ///     <root>/START                  how often the store was opened
-///     <root>/tmp/<32 digits>        a body being written
+///     <root>/tmp/<32>.<32 digits>   a body being written, and by whom
 ///     <root>/ab/cd/<32 digits>      a body
 struct StoreLayout: Sendable {
     let root: String
@@ -12,30 +12,40 @@ struct StoreLayout: Sendable {
     /// What else lies in the root; the last one for an instant, or after a crash.
     static let rootNames: Set<String> = ["START", "tmp", "START.new"]
 
-    func temporary(_ id: BodyID) -> String { "\(temporaryDirectory)/\(id)" }
-    func body(_ id: BodyID) -> String { "\(root)/\(Self.directory(of: id))/\(id)" }
+    func temporary(_ name: TemporaryName) -> String { "\(temporaryDirectory)/\(name)" }
+    func body(_ id: BodyID) -> String { "\(directory(.init(of: id)))/\(id)" }
+    func directory(_ directory: ObjectDataStore.Directory) -> String { "\(root)/\(directory)" }
 
-    /// `ab/cd`: 65,536 directories. 256 bodies in a row share one, so that a directory is created, and its parent made durable,
-    /// once in 256 bodies; each start of the store begins at another one, and goes on to the next.
-    static func directory(of id: BodyID) -> DirectoryNumber {
-        let start = (id.origin &* 0x9e37_79b9_7f4a_7c15) >> 48
-        return DirectoryNumber(rawValue: UInt16(truncatingIfNeeded: start &+ id.sequence >> 8))
+    /// The byte that a directory's name of two digits stands for; nil for any other name.
+    static func directoryByte(_ name: String) -> UInt8? {
+        let digits = name.utf8.compactMap { BodyID.value(ofDigit: $0) }
+        return digits.count == 2 && name.utf8.count == 2 ? UInt8(digits[0] << 4 | digits[1]) : nil
     }
 
-    struct DirectoryNumber: Hashable, Sendable, CustomStringConvertible {
-        let rawValue: UInt16
+    static func isDirectoryName(_ name: String) -> Bool { directoryByte(name) != nil }
+}
 
-        var parent: String { Self.digits(UInt8(rawValue >> 8)) }
-        var description: String { parent + "/" + Self.digits(UInt8(truncatingIfNeeded: rawValue)) }
+/// The name of a body's file while it is written. It says which start's writer it is, because several may write one body, and because
+/// a body that came from another node says nothing of this store's starts.
+struct TemporaryName: Sendable, CustomStringConvertible {
+    let body: BodyID
+    /// The origin of the start that writes, and the writer's number in it.
+    let writer: BodyID
 
-        private static func digits(_ byte: UInt8) -> String {
-            (byte < 16 ? "0" : "") + String(byte, radix: 16)
-        }
+    init(body: BodyID, writer: BodyID) {
+        self.body = body
+        self.writer = writer
     }
 
-    static func isDirectoryName(_ name: String) -> Bool {
-        name.utf8.count == 2 && name.utf8.allSatisfy { BodyID.value(ofDigit: $0) != nil }
+    /// The name that `description` printed; nil for any other string. Earlier programs wrote only their own bodies,
+    /// under the id alone.
+    init?(_ description: String) {
+        let parts = description.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard let first = parts.first.flatMap(BodyID.init), let last = parts.last.flatMap(BodyID.init) else { return nil }
+        (body, writer) = (first, last)
     }
+
+    var description: String { "\(body).\(writer)" }
 }
 
 extension BodyID {

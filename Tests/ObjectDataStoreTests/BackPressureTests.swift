@@ -38,11 +38,45 @@ import Testing
     }
 }
 
+@Suite struct WholeBatchTests {
+    @Test("What comes as a whole batch goes to the disk as it is, and is nobody's buffer afterwards")
+    func takenAsItIs() async throws {
+        let threads = NIOThreadPool(numberOfThreads: 2)
+        threads.start()
+        let disk = SlowDisk()
+        let store = try ObjectDataStore(
+            root: "/data/mx", fileSystem: disk, node: 1, threads: threads,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let size = ObjectDataWriter.batchByteCount
+        let content = pseudoRandomBytes(5 * size + 77)
+        let pieces = [
+            0..<size, size..<2 * size, 2 * size..<2 * size + 9, 2 * size + 9..<4 * size, 4 * size..<5 * size,
+            5 * size..<5 * size + 77,
+        ]
+        let buffers = pieces.map { ByteBuffer(bytes: content[$0]) }
+        let writer = try await store.makeWriter()
+        for buffer in buffers { try await writer.write(buffer) }
+        let body = try await writer.finish()
+        let given = [0, 1, 4].map { buffers[$0].withUnsafeReadableBytes { UInt(bitPattern: $0.baseAddress) } }
+        let written = disk.batchAddresses
+        #expect(written.count == 5)
+        #expect([written[0], written[1], written[4]] == given)
+        #expect(!given.contains(written[2]) && !given.contains(written[3]))
+        for (buffer, piece) in zip(buffers, pieces) { #expect(buffer.readableBytesView.elementsEqual(content[piece])) }
+        #expect(try await store.readAll(body) == content)
+        try await threads.shutdownGracefully()
+    }
+}
+
 /// Takes its time for each batch, so that a writer that does not wait would be far ahead of it.
 private final class SlowDisk: FileSystem {
     private let memory = FaultyFileSystem()
     private let written = Atomic<Int>(0)
 
+    /// Where the batches lay in memory.
+    private let addresses = Mutex<[UInt]>([])
+
+    var batchAddresses: [UInt] { addresses.withLock { $0 } }
     var writtenBatchCount: Int { written.load(ordering: .acquiring) }
 
     func open(_ path: String, _ mode: OpenMode) throws(FileSystemError) -> any File {
@@ -69,7 +103,10 @@ private final class SlowDisk: FileSystem {
 
         var path: String { file.path }
         func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FileSystemError) {
-            if bytes.count == ObjectDataWriter.batchByteCount { usleep(3_000) }
+            if bytes.count == ObjectDataWriter.batchByteCount {
+                usleep(3_000)
+                disk.addresses.withLock { $0.append(UInt(bitPattern: bytes.baseAddress)) }
+            }
             try file.write(bytes, at: offset)
             if bytes.count == ObjectDataWriter.batchByteCount { disk.written.add(1, ordering: .releasing) }
         }

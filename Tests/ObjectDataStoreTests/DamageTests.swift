@@ -1,3 +1,4 @@
+import Checksum
 import FileSystem
 import NIOCore
 import ObjectDataStore
@@ -50,6 +51,65 @@ import Testing
             #expect(first.readableBytesView.elementsEqual(Self.content[..<Self.block]))
             let last = try await reader.read(at: UInt64(2 * Self.block), maxByteCount: 2 * Self.block)
             #expect(last.readableBytesView.elementsEqual(Self.content[(2 * Self.block)...]))
+        }
+    }
+
+    @Test("Whichever block is damaged, a read across all of them names it, and those behind it are read", arguments: 0..<4)
+    func eachBlock(block: Int) async throws {
+        try await withBody { fixture, store, body, path in
+            try fixture.disk.flipBit(5, ofByte: BodyFormat.headerByteCount + block * Self.block + 1_000, in: path)
+            let reader = try await store.openReader(id: body.id)
+            let found = await damage { _ = try await reader.read(at: 0, maxByteCount: 4 * Self.block) }
+            #expect(found?.block == UInt64(block))
+            #expect(found?.file == path)
+            for other in 0..<4 where other != block {
+                let bytes = try await reader.read(at: UInt64(other * Self.block), maxByteCount: Self.block)
+                let start = other * Self.block
+                #expect(
+                    bytes.readableBytesView.elementsEqual(Self.content[start..<min(start + Self.block, Self.content.count)]))
+            }
+        }
+    }
+
+    @Test("A reader that does not know the length takes it from the trailer, and finds as much damage")
+    func unknownLength() async throws {
+        try await withBody { fixture, store, body, path in
+            #expect(try await store.openReader(id: body.id).body == body)
+            let end = Int(BodyFormat.fileByteCount(length: body.length))
+            for offset in Array(0..<36) + Array(end - BodyFormat.trailerByteCount - 16..<end) {
+                try fixture.disk.flipBit(offset % 8, ofByte: offset, in: path)
+                let found = await damage { _ = try await store.openReader(id: body.id) }
+                #expect(found?.file == path && found?.block == nil, "byte \(offset)")
+                try fixture.disk.flipBit(offset % 8, ofByte: offset, in: path)
+            }
+            for byteCount in [end - 1, end - 44, 5_000, 4_140, 4_096, 44, 43, 1, 0] {
+                try fixture.disk.open(path, .update).truncate(to: UInt64(byteCount))
+                let found = await damage { _ = try await store.openReader(id: body.id) }
+                #expect(found?.file == path && found?.block == nil, "\(byteCount) bytes")
+            }
+            await store.delete([body.id])
+            let error = await #expect(throws: ObjectDataStoreError.self) { _ = try await store.openReader(id: body.id) }
+            guard case .missing(body.id) = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+        }
+    }
+
+    @Test("A whole trailer in a file of another length is damage, also if it says more than any body has")
+    func absurdTrailer() async throws {
+        try await withBody { fixture, store, body, path in
+            let file = try fixture.disk.open(path, .update)
+            let end = try file.byteCount()
+            for length in [0, 1, 1 << 49, 1 << 50 + 1, .max] as [UInt64] {
+                var trailer = try file.readBytes(at: end - 44, byteCount: 44)
+                for byte in 0..<8 { trailer[24 + byte] = UInt8(truncatingIfNeeded: length >> UInt64(8 * byte)) }
+                let checksum = trailer[..<40].withUnsafeBytes { CRC32C.checksum($0) }
+                for byte in 0..<4 { trailer[40 + byte] = UInt8(truncatingIfNeeded: checksum >> UInt32(8 * byte)) }
+                try file.write(trailer, at: end - 44)
+                let found = await damage { _ = try await store.openReader(id: body.id) }
+                #expect(found?.file == path, "\(length)")
+            }
         }
     }
 

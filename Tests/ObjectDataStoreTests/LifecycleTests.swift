@@ -1,4 +1,5 @@
 import FileSystem
+import Logging
 import NIOCore
 import ObjectDataStore
 import Testing
@@ -24,6 +25,32 @@ import Testing
                 #expect(try await store.store([1]).id == BodyID(origin: store.origin, sequence: 1))
             }
         }
+    }
+
+    @Test("A new store begins where it is told, and goes on from there", arguments: [0, 1, 0xdead_beef, .max] as [UInt32])
+    func beginning(beginning: UInt32) async throws {
+        try await StoreFixture.run { fixture in
+            for start in 1...3 as ClosedRange<UInt64> {
+                let store = try fixture.open(beginning: start == 1 ? beginning : 17)
+                #expect(store.origin == 7 << 48 | UInt64(beginning) << 16 | start)
+            }
+        }
+    }
+
+    @Test("Untold it begins anywhere, so that a wiped directory does not give the ids of its former bodies again")
+    func randomBeginning() async throws {
+        var origins: Set<UInt64> = []
+        for _ in 0..<4 {
+            origins.insert(
+                try await StoreFixture.run { fixture in
+                    try ObjectDataStore(
+                        root: StoreFixture.root, fileSystem: fixture.disk, node: 7, threads: fixture.threads,
+                        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+                    ).origin
+                })
+        }
+        #expect(origins.count == 4)
+        #expect(origins.allSatisfy { $0 >> 48 == 7 && $0 & 0xffff == 1 })
     }
 
     @Test("A start counter that is damaged, or lost while there are bodies, is refused")

@@ -30,10 +30,10 @@ struct StoreFixture {
         }
     }
 
-    func open() throws(ObjectDataStoreError) -> ObjectDataStore {
+    func open(beginning: UInt32 = 0) throws(ObjectDataStoreError) -> ObjectDataStore {
         try ObjectDataStore(
             root: Self.root, fileSystem: disk, node: 7, threads: threads,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, beginning: beginning)
     }
 
     /// Paths of all bodies under their own names.
@@ -78,9 +78,14 @@ struct PseudoRandom: RandomNumberGenerator {
 extension ObjectDataStore {
     func store(_ content: [UInt8], chunkByteCount: Int = 50_000) async throws(ObjectDataStoreError) -> StoredBody {
         let writer = try await makeWriter()
-        for start in stride(from: 0, to: content.count, by: chunkByteCount) {
-            try await writer.write(ByteBuffer(bytes: content[start..<min(start + chunkByteCount, content.count)]))
-        }
+        try await writer.write(content, chunkByteCount: chunkByteCount)
+        return try await writer.finish()
+    }
+
+    /// Stores what another node has named.
+    func store(_ content: [UInt8], as id: BodyID) async throws(ObjectDataStoreError) -> StoredBody {
+        let writer = try await makeWriter(for: id)
+        try await writer.write(content)
         return try await writer.finish()
     }
 
@@ -103,4 +108,25 @@ extension ObjectDataStore {
             return true
         }
     }
+}
+
+extension ObjectDataWriter {
+    func write(_ content: [UInt8], chunkByteCount: Int = 50_000) async throws(ObjectDataStoreError) {
+        for start in stride(from: 0, to: content.count, by: chunkByteCount) {
+            try await write(ByteBuffer(bytes: content[start..<min(start + chunkByteCount, content.count)]))
+        }
+    }
+}
+
+/// The damage that `work` finds; nil, and an issue, if it does anything else.
+func damage(_ work: () async throws -> Void) async -> (file: String, block: UInt64?)? {
+    do {
+        try await work()
+        Issue.record("nothing was found")
+    } catch ObjectDataStoreError.damaged(let file, let block, _) {
+        return (file, block)
+    } catch {
+        Issue.record(error)
+    }
+    return nil
 }

@@ -41,6 +41,49 @@ import Testing
         }
     }
 
+    @Test("A temporary file belongs to the start that writes it, whoever named the body")
+    func temporaryFiles() async throws {
+        try await StoreFixture.run { fixture in
+            let root = StoreFixture.root
+            let foreign = BodyID(origin: 3 << 48 | 5, sequence: 9)
+            let earlier = try fixture.open()
+            let abandoned = [try await earlier.makeWriter(), try await earlier.makeWriter(for: foreign)]
+            // As programs did that wrote no bodies of others.
+            _ = try fixture.disk.open("\(root)/tmp/\(BodyID(origin: earlier.origin, sequence: 4))", .createNew)
+
+            let store = try fixture.open()
+            let writers = [try await store.makeWriter(), try await store.makeWriter(for: foreign)]
+            let report = try await store.sweep { ids in ids.map { _ in false } }
+            #expect(report.examinedCount == 3)
+            #expect(report.deletedCount == 3)
+            await store.delete([foreign])
+            #expect(try fixture.temporaryNames().count == 2)
+            for writer in writers { _ = try await writer.finish() }
+            for writer in abandoned { await writer.abort() }
+            #expect(try await store.contains([foreign]) == [true])
+        }
+    }
+
+    @Test("All temporary files can be removed, whoever began them, and nothing else is")
+    func removeTemporaryFiles() async throws {
+        try await StoreFixture.run { fixture in
+            let root = StoreFixture.root
+            let foreign = BodyID(origin: 3 << 48 | 5, sequence: 9)
+            let store = try fixture.open()
+            let body = try await store.store([1, 2])
+            let writers = [try await store.makeWriter(), try await store.makeWriter(for: foreign)]
+            _ = try fixture.disk.open("\(root)/tmp/\(foreign)", .createNew)
+            for name in ["x", "\(foreign).x", "\(foreign).\(foreign).x", "\(foreign)."] {
+                _ = try fixture.disk.open("\(root)/tmp/\(name)", .createNew)
+            }
+            #expect(try store.removeTemporaryFiles() == 3)
+            #expect(try fixture.temporaryNames().count == 4)
+            #expect(try store.removeTemporaryFiles() == 0)
+            #expect(try await store.readAll(body) == [1, 2])
+            for writer in writers { await writer.abort() }
+        }
+    }
+
     @Test("A sweep asks about a bounded number of bodies at once, and about each once")
     func batches() async throws {
         try await StoreFixture.run { fixture in
