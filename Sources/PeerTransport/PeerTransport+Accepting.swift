@@ -92,7 +92,7 @@ extension PeerTransport {
         evicted.close()
     }
 
-    // MARK: The lane of another loop
+    // MARK: The lanes of another loop
 
     /// Gives the socket of a connection to the loop of its lane.
     ///
@@ -158,19 +158,19 @@ extension PeerTransport {
         }
         connection.open(dialler, version: version)
         shareAdmitted()
-        guard lane == lanes[0], let peer = peer(dialler.node) else { return }
+        guard firstLanes.contains(lane), let peer = peer(dialler.node) else { return }
         // It lives: no need to wait with what is dialled in the other direction.
         peer.isLost = false
-        if let found = peer.leading?.peer, found.incarnation != dialler.incarnation {
+        if let found = peer.routes[lane].openConnection?.peer, found.incarnation != dialler.incarnation {
             redial(peer)
-        } else if case .waiting = peer.leadingRoute.state {
-            redial(peer)
+        } else {
+            dialAtOnce(peer.routes[lane])
         }
     }
 
     /// Its channel is closed.
     func ended(_ connection: IncomingConnection, wasOpen: Bool) {
-        guard wasOpen, connection.lane == lanes[0] else { return }
+        guard wasOpen, leads(connection.lane) else { return }
         let node = connection.peer.node
         if let peer = peer(node) {
             lost(peer)

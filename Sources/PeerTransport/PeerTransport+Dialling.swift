@@ -74,7 +74,19 @@ extension PeerTransport {
     func redial(_ peer: Peer) {
         abandon(peer)
         for lane in lanes { peer.routes[lane].delay.reset() }
-        dial(peer.leadingRoute)
+        dialFirst(peer)
+    }
+
+    func dialFirst(_ peer: Peer) {
+        for lane in firstLanes { dial(peer.routes[lane]) }
+    }
+
+    /// There is no need to wait with the next dial, if that is what the route does.
+    func dialAtOnce(_ route: PeerRoute) {
+        guard case .waiting = route.state else { return }
+        route.abandon()
+        route.delay.reset()
+        dial(route)
     }
 
     func abandon(_ peer: Peer) {
@@ -97,7 +109,7 @@ extension PeerTransport {
         guard let peer = peer(route.node) else { return connection.close() }
         route.delay.reset()
         route.traffic.connections += 1
-        guard route.lane == lanes[0] else { return }
+        guard firstLanes.contains(route.lane) else { return }
         peer.isLost = false
         logGate.forget("\(peer.node)")
         leadFollower()
@@ -114,7 +126,7 @@ extension PeerTransport {
     /// The channel of the connection is closed, by the other end or by an error.
     func ended(_ connection: OutgoingConnection) {
         guard connection.isOpen else { return failed(connection, PeerDialFault.closedInHandshake) }
-        if connection.route.lane == lanes[0], let peer = peer(connection.route.node) { lost(peer) }
+        if leads(connection.route.lane), let peer = peer(connection.route.node) { lost(peer) }
         dropped(connection)
     }
 
@@ -140,7 +152,7 @@ extension PeerTransport {
         counts.stalls += 1
         let route = connection.route
         logger.warning("a peer takes nothing any more", metadata: ["node": "\(route.node)", "lane": "\(route.lane)"])
-        if route.lane == lanes[0], let peer = peer(route.node) { lost(peer) }
+        if leads(route.lane), let peer = peer(route.node) { lost(peer) }
         dropped(connection)
     }
 
@@ -175,7 +187,6 @@ extension PeerTransport {
     func lost(_ peer: Peer) {
         guard !peer.isLost else { return }
         peer.isLost = true
-        guard !isFollower else { return }
         let node = peer.node
         logger.info("the connection with a peer is lost", metadata: ["node": "\(node)"])
         tell { $0.connectionLost(node) }
@@ -187,10 +198,10 @@ extension PeerTransport {
         let route = connection.route
         guard route.connection === connection else { return }
         guard let peer = peer(route.node) else { return route.abandon() }
-        if route.lane == lanes[0] {
+        if leads(route.lane) {
             abandon(peer)
             retry(route)
-        } else if peer.leading != nil {
+        } else if isFollower || peer.leading != nil {
             retry(route)
         } else {
             route.abandon()

@@ -7,11 +7,7 @@ extension PeerTransport {
         var statistics = counts
         statistics.connectionsOpen = UInt64(accepted.count)
         for peer in peers {
-            func lanes<Value>(_ value: (PeerRoute) -> Value) -> PeerLanes<Value> {
-                PeerLanes(
-                    control: value(peer.routes.control), log: value(peer.routes.log), snapshot: value(peer.routes.snapshot))
-            }
-            var traffic = lanes { $0.traffic }
+            var traffic = PeerLanes { peer.routes[$0].traffic }
             for connection in accepted where connection.peer.node == peer.node {
                 traffic[connection.lane].framesReceived += connection.frameCount
                 traffic[connection.lane].bytesReceived += connection.byteCount
@@ -19,7 +15,7 @@ extension PeerTransport {
             statistics.peers.append(
                 PeerTransportStatistics.Peer(
                     node: peer.node, incarnation: peer.leading?.peer?.incarnation, version: peer.leading?.version,
-                    isConnected: lanes { $0.openConnection != nil }, traffic: traffic))
+                    isConnected: PeerLanes { peer.routes[$0].openConnection != nil }, traffic: traffic))
         }
         return statistics
     }

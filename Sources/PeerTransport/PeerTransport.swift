@@ -10,19 +10,20 @@ import Synchronization
 ///   control  ──► dialled by us ───────────────► accepted
 ///   log      ──► dialled by us ───────────────► accepted       each connection carries frames one way only
 ///   snapshot ──► dialled by us ───────────────► accepted
-///   accepted ◄────────────────── dialled by it ◄── control, log, snapshot
+///   body     ──► dialled by us ───────────────► accepted
+///   accepted ◄────────────────── dialled by it ◄── control, log, snapshot, body
 /// ```
 ///
 /// Confined to one event loop, that of its owner's state: everything is called there, calls back there, and all sockets live there, so
-/// that a message is acted upon where it arrives. Only the snapshot lane may be given a loop of its own (`bulk`), so that its megabytes
-/// never delay a heartbeat: that is a transport like this one, without a port, which follows this one. A connection that is accepted
-/// says first of all on which lane it is, and its socket is then moved to that loop.
+/// that a message is acted upon where it arrives. Only the lanes of snapshots and bodies may be given a loop of their own (`bulk`), so
+/// that their megabytes never delay a heartbeat: that is a transport like this one, without a port, which follows this one. A connection
+/// that is accepted says first of all on which lane it is, and its socket is then moved to that loop.
 ///
 /// ```
 ///   contacts ──► control ──► log                   eventLoop
 ///                   │ open or lost, admitted
-///                   ▼
-///                snapshot                          bulk.eventLoop
+///                   ├─► snapshot
+///                   └─► body                       bulk.eventLoop
 /// ```
 ///
 /// `start` once, then `close`; it keeps its owner and itself alive in between.
@@ -36,11 +37,12 @@ package final class PeerTransport: @unchecked Sendable {
 
     package let eventLoop: any EventLoop
     package let settings: PeerTransportSettings
-    /// The transport of the snapshot lane; nil: this one carries all.
+    /// The transport of the lanes of snapshots and bodies; nil: this one carries all.
     package let bulk: PeerTransport?
     /// What it carries. The first leads: it is dialled first, and who is lost on it is lost.
     let lanes: [PeerLane]
-    /// It has no port, dials whom another one is connected with, and admits whom that one has admitted.
+    /// It has no port, dials whom another one is connected with, and admits whom that one has admitted. That one leads: none of its own
+    /// lanes depends on another of them.
     let isFollower: Bool
     /// Whose leading connections are accepted here, for the follower.
     let admitted = AdmittedPeers()
@@ -69,7 +71,7 @@ package final class PeerTransport: @unchecked Sendable {
     private var closed: EventLoopPromise<Void>?
 
     /// - Parameters:
-    ///   - bulkLoop: where the snapshot lane has its connections; nil: on `eventLoop`, as all.
+    ///   - bulkLoop: where the lanes of snapshots and bodies have their connections; nil: on `eventLoop`, as all.
     ///   - tls: both sides of mutual TLS; nil: plain TCP.
     package convenience init(
         identity: PeerIdentity, eventLoop: any EventLoop, bulkLoop: (any EventLoop)? = nil,
@@ -77,9 +79,8 @@ package final class PeerTransport: @unchecked Sendable {
     ) {
         let bulk = bulkLoop.map {
             PeerTransport(
-                lanes: [.snapshot], isFollower: true, bulk: nil, identity: identity, eventLoop: $0, settings: settings,
-                tls: tls,
-                logger: logger)
+                lanes: [.snapshot, .body], isFollower: true, bulk: nil, identity: identity, eventLoop: $0,
+                settings: settings, tls: tls, logger: logger)
         }
         self.init(
             lanes: bulk == nil ? PeerLane.allCases : [.control, .log], isFollower: false, bulk: bulk, identity: identity,
@@ -106,7 +107,7 @@ package final class PeerTransport: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - port: 0 asks the system for a free one.
-    ///   - bulkDelegate: of the snapshot lane, called on its loop, where it has one of its own.
+    ///   - bulkDelegate: of the lanes of snapshots and bodies, called on their loop, where they have one of their own.
     ///   - admission: why a node that has found this one may not connect, or nil if it may; what the handshake alone can tell (cluster,
     ///     incarnation of this node, version) has been looked at before. Without it `refusalByContacts` decides.
     /// - Returns: the address bound. Fails with `PeerTransportError`.
@@ -114,7 +115,7 @@ package final class PeerTransport: @unchecked Sendable {
         host: String, port: Int, delegate: any PeerTransportDelegate,
         bulkDelegate: (any PeerTransportDelegate & Sendable)? = nil, admission: ((PeerIdentity) -> PeerRefusal?)? = nil
     ) -> EventLoopFuture<SocketAddress> {
-        precondition((bulk == nil) == (bulkDelegate == nil), "who owns the snapshot lane")
+        precondition((bulk == nil) == (bulkDelegate == nil), "who owns the lanes of the bulk loop")
         if let bulk, let bulkDelegate {
             let admitted = admitted
             bulk.eventLoop.execute {
@@ -137,7 +138,7 @@ package final class PeerTransport: @unchecked Sendable {
         ) { [self] _ in
             tick()
         }
-        for peer in peers { dial(peer.leadingRoute) }
+        for peer in peers { dialFirst(peer) }
     }
 
     /// Ends all connections; the owner hears nothing more. Completes when the last socket is closed.
@@ -225,10 +226,13 @@ package final class PeerTransport: @unchecked Sendable {
         if let bulk { bulk.eventLoop.execute { bulk.join(cluster: cluster) } }
         for peer in peers {
             logGate.forget("\(peer.node)")
-            if let theirs = peer.leading?.peer?.cluster, theirs != cluster {
+            let isOfAnother = firstLanes.contains { lane in
+                peer.routes[lane].openConnection?.peer?.cluster.map { $0 != cluster } ?? false
+            }
+            if isOfAnother {
                 redial(peer)
-            } else if case .waiting = peer.leadingRoute.state {
-                redial(peer)
+            } else {
+                for lane in firstLanes { dialAtOnce(peer.routes[lane]) }
             }
         }
         closeUnwelcome()
@@ -247,6 +251,12 @@ package final class PeerTransport: @unchecked Sendable {
         if dialler.node == identity.node { return .wrongIncarnation }
         return admission.map { $0(dialler) } ?? refusalByContacts(of: dialler)
     }
+
+    /// The lanes that are dialled without waiting for another one of this transport.
+    var firstLanes: [PeerLane] { isFollower ? lanes : [lanes[0]] }
+
+    /// Whether the other lanes come with this one, and end with it.
+    func leads(_ lane: PeerLane) -> Bool { !isFollower && lane == lanes[0] }
 
     func peer(_ node: UInt64) -> Peer? { peers.first { $0.node == node } }
 
@@ -319,7 +329,7 @@ package final class PeerTransport: @unchecked Sendable {
     }
 }
 
-/// Whom the leading lane has admitted, for the loop of another lane.
+/// Whom the leading lane has admitted, for the loop of other lanes.
 final class AdmittedPeers: Sendable {
     private let peers = Mutex<[PeerIdentity]>([])
 

@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// Who owns a transport, or the lane of it that has a loop of its own. All calls come on the event loop of that.
+/// Who owns a transport, or those lanes of it that have a loop of their own. All calls come on the event loop of that.
 ///
 /// `received` and `readCompleted` come synchronously out of reading from a socket. The others come on a turn of their own, so never from
 /// within a call to the transport.

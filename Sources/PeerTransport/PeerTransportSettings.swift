@@ -5,11 +5,11 @@ package struct PeerTransportSettings: Sendable {
 
     // Frames.
     /// Longest body, both to send and to receive. The log's: an entry of 64 MiB among others.
-    package var frameByteCountMax = PeerLanes(control: 1 << 20, log: 72 << 20, snapshot: 8 << 20)
+    package var frameByteCountMax = PeerLanes(control: 1 << 20, log: 72 << 20, snapshot: 8 << 20, body: 2 << 20)
     /// Frames of a connection that have not left the process yet; more are dropped.
-    package var queueCountMax = PeerLanes(control: 8192, log: 8192, snapshot: 64)
+    package var queueCountMax = PeerLanes(control: 8192, log: 8192, snapshot: 64, body: 4096)
     /// Their bytes. One frame may always wait, whatever its length.
-    package var queueByteCountMax = PeerLanes(control: 8 << 20, log: 64 << 20, snapshot: 16 << 20)
+    package var queueByteCountMax = PeerLanes(control: 8 << 20, log: 64 << 20, snapshot: 16 << 20, body: 96 << 20)
 
     // Connections.
     package var connectMilliseconds: Int64 = 2000

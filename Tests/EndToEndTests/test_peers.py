@@ -129,7 +129,7 @@ def crowd(port, stopping, first_bytes):
         connection.close()
 
 
-@pytest.mark.parametrize("first_bytes", [b"", b"rfs\0", b"rfs\2rfs-peer", b"\xff" * 4096], ids=["silent", "opening", "snapshots", "garbage"])
+@pytest.mark.parametrize("first_bytes", [b"", b"rfs\0", b"rfs\2rfs-peer", b"rfs\3rfs-peer", b"\xff" * 4096], ids=["silent", "opening", "snapshots", "bodies", "garbage"])
 def test_a_crowd_of_strangers_keeps_no_node_out(tmp_path, first_bytes):
     cluster = Cluster(tmp_path / "cluster")
     stopping = threading.Event()

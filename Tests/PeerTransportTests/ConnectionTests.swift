@@ -19,7 +19,7 @@ struct ConnectionTests {
                 for number in 0..<100 { #expect(try await first.send("\(lane) \(number)", to: second, lane: lane)) }
             }
             #expect(try await second.send("back", to: first))
-            try await waitUntil { second.frames.count == 300 && first.frames.count == 1 }
+            try await waitUntil { second.frames.count == 400 && first.frames.count == 1 }
             for lane in PeerLane.allCases {
                 let frames = second.frames.filter { $0.lane == lane }
                 #expect(frames.map { String(buffer: $0.body) } == (0..<100).map { "\(lane) \($0)" })

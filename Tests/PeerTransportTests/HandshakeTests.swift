@@ -90,7 +90,7 @@ struct HandshakeTests {
     @Test(
         "What cannot be is malformed, its checksum right or not",
         arguments: [
-            (10, [0]), (10, [4]), (11, [3]), (13, [2, 0, 1, 0]), (25, [0, 0, 0, 0, 0, 0, 0, 0]), (8, [50, 0]), (8, [1, 4]),
+            (10, [0]), (10, [4]), (11, [4]), (13, [2, 0, 1, 0]), (25, [0, 0, 0, 0, 0, 0, 0, 0]), (8, [50, 0]), (8, [1, 4]),
             (8, [0, 0]),
         ] as [(Int, [UInt8])])
     func malformed(place: Int, change: [UInt8]) {

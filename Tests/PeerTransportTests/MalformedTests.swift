@@ -36,7 +36,7 @@ struct MalformedTests {
         Input("a length of 65535", Array("rfs-peer".utf8) + [0xFF, 0xFF], .refusal(.malformed)),
         Input("a length of 0", Array("rfs-peer".utf8) + [0, 0], .refusal(.malformed)),
         Input("a wrong checksum", Array(RawPeer.hello(to: 1, as: 2).readableBytesView.dropLast()) + [1], .refusal(.malformed)),
-        Input("an unknown lane", hello { $0.setInteger(UInt8(3), at: 11) }, .refusal(.malformed)),
+        Input("an unknown lane", hello { $0.setInteger(UInt8(4), at: 11) }, .refusal(.malformed)),
         Input("a welcome", hello { $0.setInteger(UInt8(2), at: 10) }, .refusal(.malformed)),
         Input("another lane than the opening's", hello { $0.setInteger(UInt8(1), at: 11) }, .refusal(.malformed)),
         Input("node 0", hello { $0.setInteger(UInt64(0), at: 25) }, .refusal(.malformed)),
@@ -72,7 +72,7 @@ struct MalformedTests {
         Input("zeros", [0, 0, 0, 0]), Input("HTTP", Array("GET / HTTP/1.1\r\nHost: h\r\n\r\n".utf8)),
         Input("TLS", [0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3]),
         Input("a hello", Array(RawPeer.hello(to: 1, as: 2).readableBytesView)),
-        Input("an unknown lane", Array("rfs".utf8) + [3]), Input("a wrong second byte", [UInt8(ascii: "r"), 0]),
+        Input("an unknown lane", Array("rfs".utf8) + [4]), Input("a wrong second byte", [UInt8(ascii: "r"), 0]),
     ]
 
     @Test("Instead of an opening", arguments: openings)

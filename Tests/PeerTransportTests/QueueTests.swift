@@ -101,7 +101,7 @@ struct QueueTests {
             transport.flush()
         }
         try await connected(first) { second in
-            try await waitUntil { second.frames.count == 30 }
+            try await waitUntil { second.frames.count == 40 }
             for lane in PeerLane.allCases {
                 #expect(second.frames.filter { $0.lane == lane }.map { String(buffer: $0.body) } == (0..<10).map { "\($0)" })
             }

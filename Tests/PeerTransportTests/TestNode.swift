@@ -41,7 +41,7 @@ final class TestNode: PeerTransportDelegate, @unchecked Sendable {
     private let boundPort = Mutex(0)
     /// What to do within `connected`.
     private let greeting: (@Sendable (PeerTransport, UInt64) -> Void)?
-    /// Who owns the snapshot lane, if that has a loop of its own.
+    /// Who owns the lanes of snapshots and bodies, if they have a loop of their own.
     let bulkOwner: BulkOwner?
 
     init(
@@ -115,7 +115,7 @@ final class TestNode: PeerTransportDelegate, @unchecked Sendable {
 
     func isConnected(to node: UInt64) async throws -> Bool {
         try await statistics().peers.first { $0.node == node }?.isConnected
-            == PeerLanes(control: true, log: true, snapshot: true)
+            == PeerLanes { _ in true }
     }
 
     // MARK: What the transport says
@@ -148,7 +148,7 @@ final class TestNode: PeerTransportDelegate, @unchecked Sendable {
     }
 }
 
-/// Owns the snapshot lane of a node, and keeps the frames that come on it.
+/// Owns the lanes of snapshots and bodies of a node, and keeps the frames that come on them.
 final class BulkOwner: PeerTransportDelegate, Sendable {
     let loop: any EventLoop
     private let record = Mutex<[TestNode.Frame]>([])

@@ -13,8 +13,7 @@ final class Peer {
     init(_ contact: PeerContact, leadingLane: PeerLane, settings: PeerTransportSettings) {
         self.contact = contact
         self.leadingLane = leadingLane
-        func route(_ lane: PeerLane) -> PeerRoute { PeerRoute(to: contact.node, lane, settings: settings) }
-        routes = PeerLanes(control: route(.control), log: route(.log), snapshot: route(.snapshot))
+        routes = PeerLanes { PeerRoute(to: contact.node, $0, settings: settings) }
     }
 
     var node: UInt64 { contact.node }

@@ -13,9 +13,15 @@ package struct PeerIdentity: Sendable, Hashable {
     }
 }
 
-/// What a connection carries. Bulk has connections of its own, so that it never delays what keeps a leader in office.
+/// What a connection carries. Bulk has connections of its own, so that it never delays what keeps a leader in office. The codes are on
+/// the wire.
 package enum PeerLane: UInt8, Sendable, Hashable, CaseIterable {
-    case control, log, snapshot
+    case control = 0
+    case log = 1
+    /// Chunks of snapshots.
+    case snapshot = 2
+    /// Bodies of objects that are not in the log.
+    case body = 3
 }
 
 /// One value for each lane.
@@ -23,11 +29,18 @@ package struct PeerLanes<Value> {
     package var control: Value
     package var log: Value
     package var snapshot: Value
+    package var body: Value
 
-    package init(control: Value, log: Value, snapshot: Value) {
+    package init(control: Value, log: Value, snapshot: Value, body: Value) {
         self.control = control
         self.log = log
         self.snapshot = snapshot
+        self.body = body
+    }
+
+    package init(_ value: (PeerLane) throws -> Value) rethrows {
+        self.init(
+            control: try value(.control), log: try value(.log), snapshot: try value(.snapshot), body: try value(.body))
     }
 
     package subscript(lane: PeerLane) -> Value {
@@ -36,6 +49,7 @@ package struct PeerLanes<Value> {
             case .control: control
             case .log: log
             case .snapshot: snapshot
+            case .body: body
             }
         }
         set {
@@ -43,6 +57,7 @@ package struct PeerLanes<Value> {
             case .control: control = newValue
             case .log: log = newValue
             case .snapshot: snapshot = newValue
+            case .body: body = newValue
             }
         }
     }

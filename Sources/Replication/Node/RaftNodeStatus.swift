@@ -69,8 +69,8 @@ extension RaftNode {
         if isClosed { return closedStatus }
         do {
             let bulk = transport.bulk
-            let snapshotTraffic = try await bulk?.eventLoop.submit { bulk?.statistics }.get()
-            return try await loop.submit { [self] in makeStatus(snapshotTraffic) }.get()
+            let bulkTraffic = try await bulk?.eventLoop.submit { bulk?.statistics }.get()
+            return try await loop.submit { [self] in makeStatus(bulkTraffic) }.get()
         } catch { return closedStatus }
     }
 
@@ -86,7 +86,7 @@ extension RaftNode {
         applier.store.statistics().map { LocalMetadataEngineStatus.Figure(name: $0.name, value: $0.value) }
     }
 
-    private func makeStatus(_ snapshotTraffic: PeerTransportStatistics?) -> RaftNodeStatus {
+    private func makeStatus(_ bulkTraffic: PeerTransportStatistics?) -> RaftNodeStatus {
         let core = replica.core
         let (state, obstacle) = standing(core)
         return RaftNodeStatus(
@@ -94,7 +94,7 @@ extension RaftNode {
             role: role(of: identity.node, core), leader: core.leader?.rawValue, term: core.term.rawValue,
             commitIndex: core.commit.rawValue, appliedIndex: replica.applied.rawValue, lastIndex: core.lastIndex.rawValue,
             version: replica.version.rawValue, digest: applier.published?.digest.hexadecimal ?? "", peers: peers(core),
-            transport: transportFigures(snapshotTraffic))
+            transport: transportFigures(bulkTraffic))
     }
 
     private func standing(_ core: RaftCore) -> (RaftNodeStatus.State, String?) {
@@ -156,11 +156,11 @@ extension RaftNode {
         return String(decoding: known, as: UTF8.self)
     }
 
-    private func transportFigures(_ snapshotTraffic: PeerTransportStatistics?) -> RaftNodeStatus.TransportFigures {
+    private func transportFigures(_ bulkTraffic: PeerTransportStatistics?) -> RaftNodeStatus.TransportFigures {
         var sum = RaftNodeStatus.TransportFigures()
-        for peer in transport.statistics.peers + (snapshotTraffic?.peers ?? []) {
+        for peer in transport.statistics.peers + (bulkTraffic?.peers ?? []) {
             if peer.isConnected.control { sum.connected += 1 }
-            for lane in [peer.traffic.control, peer.traffic.log, peer.traffic.snapshot] {
+            for lane in PeerLane.allCases.map({ peer.traffic[$0] }) {
                 sum.bytesSent += lane.bytesSent
                 sum.bytesReceived += lane.bytesReceived
                 sum.framesDropped += lane.framesDropped

@@ -37,7 +37,9 @@ final class SnapshotLane: PeerTransportDelegate, Sendable {
     // MARK: The transport
 
     func received(_ body: ByteBuffer, from peer: PeerIdentity, lane: PeerLane, version: UInt16) -> Bool {
-        guard let envelope = PeerEnvelope(body, from: peer, logger), case .snapshotChunk = envelope.message else {
+        // Nobody sends bodies yet.
+        guard lane == .snapshot, let envelope = PeerEnvelope(body, from: peer, logger), case .snapshotChunk = envelope.message
+        else {
             return false
         }
         if waitingCount.add(1, ordering: .relaxed).newValue > Self.waitingCountMax {

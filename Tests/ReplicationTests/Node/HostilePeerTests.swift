@@ -83,6 +83,7 @@ struct HostilePeerTests {
                             previousIndex: LogIndex(1), previousTerm: Term(1), commit: LogIndex(1),
                             entries: [Entry(index: LogIndex(2), term: Term(9), payload: [])]))))),
         Nonsense(testDescription: "garbage among chunks", lane: .snapshot, body: [9, 9, 9]),
+        Nonsense(testDescription: "garbage among bodies", lane: .body, body: [9, 9, 9]),
         Nonsense(testDescription: "no chunk among chunks", lane: .snapshot, body: envelope(.raft(Term(3), .timeoutNow))),
     ]
 
