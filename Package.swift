@@ -23,6 +23,7 @@ let package = Package(
         .target(name: "CChecksum"),
         .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CRocksDB", providers: [.apt(["librocksdb-dev"])]),
+        .target(name: "CRocksDBLogger"),
         .target(name: "Checksum", dependencies: ["CChecksum"]),
         .target(name: "FileSystem"),
         .target(name: "Raft"),
@@ -48,7 +49,7 @@ let package = Package(
         ),
 
         // Layer 1: storage backends.
-        .target(name: "KeyValueStore", dependencies: ["CRocksDB"]),
+        .target(name: "KeyValueStore", dependencies: ["CRocksDB", "CRocksDBLogger"]),
         .target(
             name: "ObjectDataStore",
             dependencies: [
@@ -209,7 +210,7 @@ let package = Package(
         .testTarget(
             name: "MetadataTests",
             dependencies: [
-                "Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore", nioCore,
+                "Checksum", "FileSystem", "KeyValueStore", "LogTestKit", "Metadata", "ObjectDataStore", nioCore,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
@@ -272,7 +273,7 @@ let package = Package(
 var nioCore: Target.Dependency { .product(name: "NIOCore", package: "swift-nio") }
 
 // One loop, so that no target can differ: Swift 6 mode, the upcoming features, and warnings as errors.
-for target in package.targets where target.type != .system && !target.name.hasPrefix("C" + "Checksum") {
+for target in package.targets where target.type != .system && !["CChecksum", "CRocksDBLogger"].contains(target.name) {
     target.swiftSettings =
         (target.swiftSettings ?? []) + [
             .enableUpcomingFeature("ExistentialAny"),

@@ -34,6 +34,7 @@ final class RocksDBDatabase: @unchecked Sendable {
         try Self.check(families, path: path)
         try RocksDBDirectory.check(path)
         let isNew = !RocksDBDirectory.exists(at: path)
+        if isNew, access == .all { RocksDBDirectory.make(path) }
         let all = [ColumnFamily(index: 0, name: Self.defaultFamilyName)] + families
         let native = RocksDBNativeOptions(options, families: all)
         var handles = [OpaquePointer?](repeating: nil, count: all.count)

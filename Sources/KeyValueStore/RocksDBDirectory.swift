@@ -6,6 +6,12 @@ enum RocksDBDirectory {
         access(path, F_OK) == 0
     }
 
+    /// Makes the directory of a new store. RocksDB would do so itself, after complaining that it is not there; and it says better why it
+    /// cannot be made.
+    static func make(_ path: String) {
+        mkdir(path, 0o755)
+    }
+
     /// RocksDB takes a directory without the file CURRENT for a new one and would bury the store that is there.
     /// - Throws: `.corruption` when data files are there without CURRENT.
     static func refuseOrphanedFiles(at path: String) throws(KeyValueStoreError) {

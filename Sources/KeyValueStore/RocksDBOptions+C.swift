@@ -48,12 +48,7 @@ struct RocksDBNativeOptions: ~Copyable {
         rocksdb_options_set_bytes_per_sync(native, 1 << 20)
         rocksdb_options_set_level_compaction_dynamic_level_bytes(native, 1)
         rocksdb_options_set_compression(native, CInt(rocksdb_lz4_compression))
-        // Nothing but what it was opened with. Debian's RocksDB is built with its assertions, and one of them ends the process at the first
-        // line that follows one that found no space on the disk. What fails is in the errors of calls.
-        let headers: CInt = 5
-        rocksdb_options_set_info_log_level(native, headers)
-        rocksdb_options_set_max_log_file_size(native, 4 << 20)
-        rocksdb_options_set_keep_log_file_num(native, 3)
+        RocksDBLog.install(options.log, in: native)
         rocksdb_options_set_stats_dump_period_sec(native, 0)
         rocksdb_options_set_stats_persist_period_sec(native, 0)
     }

@@ -26,6 +26,9 @@ package struct RocksDBOptions: Sendable {
     /// The share of `writeBufferBytes` that is set aside for each memtable's filter. Records take up some 300 bytes, so this gives each
     /// about as many bits as a table file's filter does.
     package var memtableBloomRatio = 0.005
+    /// Takes what RocksDB complains of: warnings and worse. Called on any thread, RocksDB's own among them, by several at once, and
+    /// sometimes with its locks held: it must not block for long, nor use the store. Nil: nobody does. There is no log file.
+    package var log: (@Sendable (RocksDBLogLine) -> Void)?
 
     package init() {}
 }

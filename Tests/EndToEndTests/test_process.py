@@ -14,6 +14,7 @@ import urllib.request
 import pytest
 
 from support.clients import error_of, make_client
+from support.disk import SmallDisk
 from support.server import BINARY, Server, write_configuration
 
 
@@ -190,3 +191,50 @@ def test_a_full_disk_refuses_writes_and_serves_reads(own_server, workspace):
     client = make_client(own_server)
     assert client.list_objects_v2(Bucket="abc")["KeyCount"] == 0
     client.put_object(Bucket="abc", Key="new", Body=b"x" * 1_000_000)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    try:
+        disk = SmallDisk(tmp_path / "disk", size="64m")
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"a file system of its own cannot be mounted: {error}")
+    yield disk
+    disk.close()
+
+
+def test_a_disk_without_room_lets_the_server_start_or_say_why_not(small_disk):
+    """RocksDB's own log ended the process by an assertion when the disk had no room for its second line (chaos, seed 31)."""
+    configuration = write_configuration(small_disk.path / "small.yaml", "storage:\n  reserved_bytes: 0\n")
+    server = Server(small_disk.path / "data", configuration=configuration)
+    try:
+        server.start()
+        client = make_client(server)
+        client.create_bucket(Bucket="abc")
+        client.put_object(Bucket="abc", Key="k", Body=b"kept")
+        # Of a crash, so that opening has something to write.
+        server.kill()
+        started = []
+        for free_bytes in (0, 4096, 8192, 16384, 32768, 65536, 131072, 1 << 20, 8 << 20):
+            small_disk.fill(free_bytes)
+            server.lines.clear()
+            try:
+                server.start()
+            except RuntimeError:
+                server.process = None
+                assert server.return_code > 0, f"{free_bytes} bytes free: {server.log_tail()}"
+                assert "No space left" in server.log_tail()
+            else:
+                started.append(free_bytes)
+                assert make_client(server).get_object(Bucket="abc", Key="k")["Body"].read() == b"kept"
+                server.stop()
+                assert server.return_code >= 0, f"{free_bytes} bytes free: {server.log_tail()}"
+            small_disk.clear()
+        assert 8 << 20 in started
+        server.start()
+        client = make_client(server)
+        client.put_object(Bucket="abc", Key="new", Body=b"x" * 1_000_000)
+        assert client.get_object(Bucket="abc", Key="k")["Body"].read() == b"kept"
+        assert not list((server.data / "metadata" / "kv").glob("LOG*"))
+    finally:
+        server.kill()

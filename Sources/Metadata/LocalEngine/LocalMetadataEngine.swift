@@ -30,6 +30,7 @@ public final class LocalMetadataEngine: MetadataEngine {
     ) throws(MetadataError) {
         var options = RocksDBOptions()
         options.blockCacheBytes = configuration.blockCacheByteCount
+        options.log(to: configuration.logger)
         let store: RocksDBStore
         do throws(KeyValueStoreError) {
             store = try RocksDBStore(path: configuration.keyValuePath, families: KeySchema.families, options: options)

@@ -66,9 +66,10 @@ extension RaftNode {
         _ configuration: RaftNodeConfiguration, _ lifetimes: BodyLifetimes,
         _ makePublication: (EngineView<RocksDBSnapshot>) -> EnginePublication<RocksDBSnapshot>, _ relay: Relay
     ) throws -> OpenedNode {
+        var options = configuration.store
+        if options.log == nil { options.log(to: configuration.logger) }
         let storage = try failing(RaftNodeError.state) { () throws(StateStorageError) in
-            try StateStorage(
-                paths: configuration.statePaths, options: configuration.store, fileSystem: configuration.fileSystem)
+            try StateStorage(paths: configuration.statePaths, options: options, fileSystem: configuration.fileSystem)
         }
         let store = try failing(RaftNodeError.state) { () throws(StateStorageError) in try storage.open() }
         do {

@@ -13,9 +13,10 @@ import time
 import traceback
 
 from support.cluster import Cluster
+from support.disk import SmallDisk
 
 from chaos import checks
-from chaos.faults import KINDS, RARE, Faults, SmallDisk, draw_schedule
+from chaos.faults import KINDS, RARE, Faults, draw_schedule
 from chaos.workload import BUCKETS, History, Load
 
 SMALL_DISK_NODE = 2

@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import threading
 
 from support.bulk import put_many
@@ -79,35 +78,6 @@ def draw_schedule(seed, seconds, kinds, wipe=False, far_behind_every=1200):
             ]
         schedule.append(Fault(next(numbers), kind, begin, begin + KINDS[kind][0], random.Random(generator.getrandbits(64))))
     return sorted(schedule, key=lambda fault: (fault.begin, fault.number))
-
-
-class SmallDisk:
-    """A file system in memory for one node's data. Needs root."""
-
-    SIZE = "768m"
-
-    def __init__(self, path):
-        self.path = path
-        self.filler = path / "filler"
-        path.mkdir(parents=True)
-        subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={self.SIZE}", "tmpfs", str(path)], check=True, capture_output=True, text=True
-        )
-
-    def fill(self):
-        """Takes all room that is left."""
-        with open(self.filler, "wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(bytes(1 << 20))
-            except OSError:
-                pass
-
-    def clear(self):
-        self.filler.unlink(missing_ok=True)
-
-    def close(self):
-        subprocess.run(["umount", "--lazy", str(self.path)], check=False)
 
 
 class Faults:
