@@ -67,6 +67,7 @@ struct ReplicationKeys {
     var batchTimeoutMilliseconds: Int
     var requestTimeoutMilliseconds: Int
     var listenAddress: Located<NetworkAddress>?
+    var bodies: ServerConfiguration.Bodies
     var tls: (certificate: Located<String>?, key: Located<String>?, authority: Located<String>?)?
 
     init(reading section: ConfigurationSection, dataDirectory: String) {
@@ -100,6 +101,12 @@ struct ReplicationKeys {
         batchTimeoutMilliseconds = section.value("batch_timeout_ms", .integer(1...10_000), default: 10).value
         requestTimeoutMilliseconds = section.value("request_timeout_ms", .integer(100...600_000), default: 10_000).value
         listenAddress = section.optional("listen_address", .listenAddress)
+        bodies = section.section("bodies") { bodies in
+            ServerConfiguration.Bodies(
+                repairRateMebibytes: bodies.value("repair_rate_mib", .integer(1...100_000), default: 64).value,
+                orphanGraceSeconds: bodies.value("orphan_grace", .integer(1...31_536_000), default: 3600).value,
+                scrubPeriodSeconds: bodies.value("scrub_period", .integer(0...315_360_000), default: 604_800).value)
+        }
         tls = section.optionalSection("tls") { tls in
             (tls.required("certificate_file", .path), tls.required("private_key_file", .path), tls.required("ca_file", .path))
         }
@@ -120,6 +127,7 @@ struct ReplicationKeys {
             readConsistency: readConsistency, stalenessMillisecondsMax: stalenessMillisecondsMax, writeQuorum: writeQuorum,
             batchSizeMax: batchSizeMax, batchTimeoutMilliseconds: batchTimeoutMilliseconds,
             requestTimeoutMilliseconds: requestTimeoutMilliseconds, listenAddress: listenAddress?.value ?? ownAddress,
+            bodies: bodies,
             tls: tls.flatMap { files in
                 guard let certificate = files.certificate, let key = files.key, let authority = files.authority else {
                     return nil

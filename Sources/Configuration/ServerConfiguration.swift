@@ -133,7 +133,18 @@ extension ServerConfiguration {
         package var requestTimeoutMilliseconds: Int
         /// Where this node listens for its peers.
         package var listenAddress: NetworkAddress
+        package var bodies: Bodies
         package var tls: TLS?
+    }
+
+    /// How the bodies of large objects are kept whole on every node.
+    package struct Bodies: Sendable, Equatable {
+        /// MiB fetched from peers in a second, at most.
+        package var repairRateMebibytes: Int
+        /// For so long a body is kept that nothing names.
+        package var orphanGraceSeconds: Int
+        /// In which every block is verified once; 0: never.
+        package var scrubPeriodSeconds: Int
     }
 
     package struct Raft: Sendable, Equatable {

@@ -15,7 +15,7 @@ package final class ObjectDataWriter: Sendable {
     /// The disk is asked to begin writing after so much, so that `finish` waits for no more than that.
     static let writebackByteCount: UInt64 = 8 << 20
 
-    let id: BodyID
+    package let id: BodyID
     /// The file until it is published: this writer's alone, also if another one writes the same body.
     private let path: String
     private let store: ObjectDataStore

@@ -32,6 +32,9 @@ package enum ReplicaEvent: Sendable {
     case applied(ApplyReport)
     case applyFailed(ApplyFailure)
 
+    /// What this node lacks of the bodies is another number.
+    case bodies(BodyReport)
+
     // Snapshots.
     case snapshotTaken(SnapshotDescription)
     case snapshotFailed(detail: String)

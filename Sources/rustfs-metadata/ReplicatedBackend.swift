@@ -15,7 +15,7 @@ extension ReplicatedMetadataEngine: ServedEngine {
         return status.obstacle.map { .notReady($0) } ?? .ready
     }
 
-    func statusDocument() async -> [UInt8]? { StatusDocument.encode(await node.status()) }
+    func statusDocument() async -> [UInt8]? { StatusDocument.encode(await node.status(), bodies: keeper.status) }
 
     var storeFigures: [LocalMetadataEngineStatus.Figure] { node.storeFigures }
 
@@ -60,6 +60,12 @@ extension ReplicatedMetadataEngine: ServedEngine {
             node: node, objectDataPath: AbsolutePath.of(configuration.metadata.local.mxPath))
         engine.writeLevel = replication.writeQuorum == .all ? .all : .majority
         engine.requestTimeoutMilliseconds = UInt64(replication.requestTimeoutMilliseconds)
+        let bodies = replication.bodies
+        engine.bodyKeeper.repairBytesPerSecond = UInt64(bodies.repairRateMebibytes) << 20
+        engine.bodyKeeper.graceMilliseconds = UInt64(bodies.orphanGraceSeconds) * 1000
+        engine.bodyKeeper.passMilliseconds = max(1000, min(900_000, UInt64(bodies.orphanGraceSeconds) * 500))
+        engine.bodyKeeper.scrubPeriodMilliseconds =
+            bodies.scrubPeriodSeconds > 0 ? UInt64(bodies.scrubPeriodSeconds) * 1000 : nil
         engine.reservedByteCount = UInt64(configuration.storage.reservedBytes)
         return engine
     }

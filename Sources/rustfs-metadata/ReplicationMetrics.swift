@@ -27,6 +27,7 @@ extension PrometheusMetricsFactory {
                     name: "rustfs_metadata_peers_connected", help: "Peers with an open control connection.",
                     value: Double(status.transport.connected)),
             ]
+            samples += Self.samples(of: engine.keeper.status)
             for peer in status.peers {
                 let labels = [("node", "\(peer.id)")]
                 samples.append(
@@ -50,6 +51,34 @@ extension PrometheusMetricsFactory {
             }
             return samples
         }
+    }
+
+    private static func samples(of bodies: BodyKeeperStatus) -> [MetricSample] {
+        func gauge(_ name: String, _ help: String, _ value: some BinaryInteger) -> MetricSample {
+            MetricSample(name: "rustfs_metadata_bodies_" + name, help: help, value: Double(value))
+        }
+        func counter(_ name: String, _ help: String, _ value: UInt64) -> MetricSample {
+            MetricSample(name: "rustfs_metadata_bodies_" + name + "_total", help: help, kind: .counter, value: Double(value))
+        }
+        var samples = [
+            gauge("missing", "Bodies of objects that this node lacks.", bodies.lackingCount),
+            gauge("missing_bytes", "Their bytes.", bodies.lackingByteCount),
+            gauge("unnamed", "Files of bodies that no object needs, as the last pass found.", bodies.unnamedCount),
+            counter("repaired", "Bodies fetched from peers because they were missing or damaged.", bodies.counts.repairedBodies),
+            counter("repaired_bytes", "Their bytes.", bodies.counts.repairedBytes),
+            counter("damaged_blocks", "Blocks found damaged.", bodies.counts.damagedBlocks),
+            counter("repaired_blocks", "Blocks written anew from a peer's copy.", bodies.counts.repairedBlocks),
+            counter("verified_bytes", "Bytes that the scrub has verified.", bodies.counts.verifiedBytes),
+            counter("remote_reads", "Reads answered from a peer's copy.", bodies.counts.remoteReads),
+            counter("abandoned", "Bodies deleted because nothing ever named them.", bodies.counts.abandonedBodies),
+        ]
+        if let scrub = bodies.scrub {
+            samples.append(
+                MetricSample(
+                    name: "rustfs_metadata_bodies_scrub_ratio", help: "How much of the scrub's present round is done.",
+                    value: scrub.totalByteCount == 0 ? 1 : Double(scrub.verifiedByteCount) / Double(scrub.totalByteCount)))
+        }
+        return samples
     }
 
     /// What replication itself records, by swift-metrics, which knows no help texts.

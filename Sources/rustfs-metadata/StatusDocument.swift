@@ -14,6 +14,23 @@ enum StatusDocument {
             var lag_ms: UInt64?
         }
 
+        struct Bodies: Encodable {
+            struct Scrub: Encodable {
+                var verified_bytes: UInt64
+                var total_bytes: UInt64
+            }
+
+            var missing: Int
+            var missing_bytes: UInt64
+            var unnamed: Int
+            var repaired: UInt64
+            var repaired_bytes: UInt64
+            var damaged_blocks: UInt64
+            var repaired_blocks: UInt64
+            var abandoned: UInt64
+            var scrub: Scrub?
+        }
+
         var cluster_id: String?
         var node_id: UInt64
         var state: String
@@ -26,9 +43,10 @@ enum StatusDocument {
         var version: UInt32
         var digest: String
         var nodes: [Node]
+        var bodies: Bodies
     }
 
-    static func encode(_ status: RaftNodeStatus) -> [UInt8] {
+    static func encode(_ status: RaftNodeStatus, bodies: BodyKeeperStatus) -> [UInt8] {
         let document = Document(
             cluster_id: status.cluster.map { "\($0)" }, node_id: status.node, state: status.state.rawValue,
             reason: status.obstacle,
@@ -38,7 +56,15 @@ enum StatusDocument {
                 Document.Node(
                     id: peer.id, address: peer.address, role: peer.role.rawValue, status: peer.status.rawValue,
                     applied_index: peer.appliedIndex, lag_entries: peer.lagEntries, lag_ms: peer.lagMilliseconds)
-            })
+            },
+            bodies: Document.Bodies(
+                missing: bodies.lackingCount, missing_bytes: bodies.lackingByteCount, unnamed: bodies.unnamedCount,
+                repaired: bodies.counts.repairedBodies, repaired_bytes: bodies.counts.repairedBytes,
+                damaged_blocks: bodies.counts.damagedBlocks, repaired_blocks: bodies.counts.repairedBlocks,
+                abandoned: bodies.counts.abandonedBodies,
+                scrub: bodies.scrub.map {
+                    Document.Bodies.Scrub(verified_bytes: $0.verifiedByteCount, total_bytes: $0.totalByteCount)
+                }))
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         // Numbers and strings can always be encoded.

@@ -46,6 +46,7 @@ import Testing
                 ("bucket id bytes", [UInt64(KeySchema.bucketIDByteCount)]),
                 ("position bytes", [UInt64(KeySchema.positionByteCount)]),
                 ("terminator bytes", [UInt64(KeySchema.terminatorByteCount)]),
+                ("body id bytes", [UInt64(KeySchema.bodyIDByteCount)]),
             ]),
         Table(
             header: ["record", "version"],
@@ -57,6 +58,7 @@ import Testing
                 ("next bucket", [UInt64(NextBucketRecord.layoutVersion)]),
                 ("null index", [UInt64(NullIndexRecord.layoutVersion)]),
                 ("completed", [UInt64(CompletedRecord.layoutVersion)]),
+                ("abandoned", [UInt64(AbandonedRecord.layoutVersion)]),
                 ("body reference", [UInt64(BodyReference.layoutVersion)]),
             ]),
         Table(header: ["field", "offset", "bytes"], rows: versionFields),
@@ -107,6 +109,7 @@ import Testing
             document: "operation.md", header: ["constant", "value"],
             rows: [
                 ("layout version", [UInt64(MetadataOperation.layoutVersion)]),
+                ("layout version with holders", [UInt64(MetadataOperation.heldLayoutVersion)]),
                 ("header bytes", [UInt64(MetadataOperation.headerByteCount)]),
                 ("batch members at most", [UInt64(MetadataOperation.batchCountMax)]),
             ]),

@@ -110,7 +110,9 @@ extension CoordinatedEngine {
         }
         let pinned = found.content.storedBodies
         lifetimes.endLookup(lookup, pinning: pinned)
-        return (found.info, LocalObjectBodyReader(found.content, store: bodies, lifetimes: lifetimes, pinned: pinned))
+        let body = LocalObjectBodyReader(
+            found.content, store: bodies, lifetimes: lifetimes, pinned: pinned, fallback: bodyFallback)
+        return (found.info, body)
     }
 
     // MARK: Listing

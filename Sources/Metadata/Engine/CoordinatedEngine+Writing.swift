@@ -119,7 +119,7 @@ extension CoordinatedEngine {
             try reader.metadata.record(key, in: KeySchema.bodies) { _ in } != nil
         }
         // Where that cannot be told, the next start's sweep decides.
-        if isReferenced == false { await bodies.delete([body.id]) }
+        if isReferenced == false { await deleteUnnamedBodies([body.id]) }
     }
 
     // MARK: One change
@@ -136,7 +136,7 @@ extension CoordinatedEngine {
         return try result.reply
     }
 
-    func write(_ payload: MetadataOperation.Payload) async -> WriteResult {
+    package func write(_ payload: MetadataOperation.Payload) async -> WriteResult {
         await withCheckedContinuation { caller in
             write(payload) { caller.resume(returning: $0) }
         }

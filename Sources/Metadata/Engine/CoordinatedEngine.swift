@@ -1,4 +1,5 @@
 package import KeyValueStore
+package import NIOCore
 package import NIOPosix
 package import ObjectDataStore
 
@@ -14,6 +15,11 @@ package protocol CoordinatedEngine: MetadataEngine where BodyReader == LocalObje
     var lifetimes: BodyLifetimes { get }
     /// Where reads run that may need the disk.
     var readThreads: NIOThreadPool { get }
+    /// Gives what `bodies` cannot; nil: nobody does.
+    var bodyFallback: (any BodyFallback)? { get }
+
+    /// Deletes bodies that nothing names or will name, wherever they are.
+    func deleteUnnamedBodies(_ ids: [BodyID]) async
 
     /// Completes, once, when the write is durable and in the published view, or known not to be made; on a thread that must not be kept.
     func write(_ payload: MetadataOperation.Payload, completion: @escaping @Sendable (WriteResult) -> Void)
@@ -24,6 +30,25 @@ package protocol CoordinatedEngine: MetadataEngine where BodyReader == LocalObje
     func mayRead(_ options: ReadOptions) -> Bool
     /// Returns when the newest view is what the read asks for.
     func waitToRead(_ options: ReadOptions) async throws(MetadataError)
+}
+
+extension CoordinatedEngine {
+    package var bodyFallback: (any BodyFallback)? { nil }
+
+    package func deleteUnnamedBodies(_ ids: [BodyID]) async { await bodies.delete(ids) }
+}
+
+/// Where the bytes of a stored body come from that this node's own store cannot give.
+package protocol BodyFallback: Sendable {
+    /// Up to `maxByteCount` bytes from `offset`, at least one.
+    ///
+    /// - Parameters:
+    ///   - offset: below the body's length.
+    ///   - error: why the store does not give them.
+    /// - Throws: `.unavailable` where nobody has the body now; else what `error` means.
+    func read(
+        _ body: StoredBody, at offset: UInt64, maxByteCount: Int, after error: ObjectDataStoreError
+    ) async throws(MetadataError) -> ByteBuffer
 }
 
 /// What became of a write.

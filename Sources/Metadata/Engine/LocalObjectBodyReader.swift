@@ -12,16 +12,21 @@ public final class LocalObjectBodyReader: ObjectBodyReader {
     private let store: ObjectDataStore
     private let lifetimes: BodyLifetimes
     private let pinned: [BodyID]
+    private let fallback: (any BodyFallback)?
     /// The one opened last.
     private let openBody = Mutex<ObjectDataReader?>(nil)
 
     /// - Parameter pinned: bodies of `content` that the caller has pinned for this reader.
-    init(_ content: ObjectContent, store: ObjectDataStore, lifetimes: BodyLifetimes, pinned: [BodyID]) {
+    init(
+        _ content: ObjectContent, store: ObjectDataStore, lifetimes: BodyLifetimes, pinned: [BodyID],
+        fallback: (any BodyFallback)? = nil
+    ) {
         self.content = content
         inlineBytes = content.inlineBytes
         self.store = store
         self.lifetimes = lifetimes
         self.pinned = pinned
+        self.fallback = fallback
     }
 
     deinit {
@@ -43,7 +48,12 @@ public final class LocalObjectBodyReader: ObjectBodyReader {
         case .stored(let body):
             do throws(ObjectDataStoreError) {
                 return try await reader(of: body).read(at: start, maxByteCount: count)
-            } catch { throw MetadataError(error) }
+            } catch {
+                guard let fallback, error.isOfBody else { throw MetadataError(error) }
+                // It may be another file next time.
+                openBody.withLock { $0 = nil }
+                return try await fallback.read(body, at: start, maxByteCount: count, after: error)
+            }
         }
     }
 
@@ -52,5 +62,15 @@ public final class LocalObjectBodyReader: ObjectBodyReader {
         let opened = try await store.openReader(body)
         openBody.withLock { $0 = opened }
         return opened
+    }
+}
+
+extension ObjectDataStoreError {
+    /// Another copy of the body may do.
+    fileprivate var isOfBody: Bool {
+        switch self {
+        case .missing, .damaged, .failed: true
+        case .noSpace, .tooManyOpenFiles, .closed, .writerEnded: false
+        }
     }
 }

@@ -1,3 +1,5 @@
+package import NIOPosix
+
 /// Keeps the disk from running full under the store, which could not go on after that.
 ///
 /// What adds is refused while less than the reserve is available; what removes is let through down to a quarter of it, so
@@ -17,6 +19,13 @@ package struct SpaceReserve: Sendable {
     package func checkBody() throws(MetadataError) {
         guard let available = availableByteCount(), available / 2 < reservedByteCount else { return }
         throw MetadataError(.noSpace, "the disk has \(available) bytes left, and large bodies must leave more")
+    }
+
+    /// As `checkBody`, on the pool: a file system may take its time to tell what it has left.
+    package func checkBody(on threads: NIOThreadPool) async throws(MetadataError) {
+        let outcome = await threads.runBlocking { Result { () throws(MetadataError) in try checkBody() } }
+        guard let outcome else { throw MetadataError(.unavailable, "the engine is stopping") }
+        try outcome.get()
     }
 
     /// What is refused with the space of now.
@@ -70,7 +79,7 @@ extension MetadataOperation.Payload {
 extension MetadataChange {
     fileprivate var onlyRemoves: Bool {
         switch self {
-        case .deleteObject, .deleteBucket, .abortMultipartUpload: true
+        case .deleteObject, .deleteBucket, .abortMultipartUpload, .abandonBodies: true
         case .putObject, .updateMetadata, .createBucket, .setBucketVersioning, .createMultipartUpload, .putPart,
             .completeMultipartUpload:
             false
@@ -86,6 +95,7 @@ extension MetadataChange {
         case .deleteObject, .deleteBucket, .abortMultipartUpload, .updateMetadata, .createBucket, .setBucketVersioning,
             .createMultipartUpload:
             record
+        case .abandonBodies(let ids): record + 16 * ids.count
         }
     }
 }

@@ -18,13 +18,18 @@ extension MetadataOperation {
     /// Memory is bounded by the size of the input; nothing is read past its end.
     public init(decoding buffer: ByteBuffer) throws(DecodingError) {
         var decoder = OperationDecoder(buffer: buffer)
-        guard try decoder.readUInt8() == Self.layoutVersion else { throw DecodingError("its layout version is unknown") }
+        let version = try decoder.readUInt8()
+        guard version == Self.layoutVersion || version == Self.heldLayoutVersion else {
+            throw DecodingError("its layout version is unknown")
+        }
         let opType = try decoder.readOperationType()
         let opID = try decoder.readUInt64()
         let timestamp = try decoder.readUInt64()
+        let holders = version == Self.heldLayoutVersion ? try decoder.readHolders() : []
         let payload = try decoder.readPayload(opType)
         try decoder.expectEnd()
         self.init(opID: opID, timestamp: timestamp, payload: payload)
+        bodyHolders = holders
     }
 }
 
@@ -43,6 +48,19 @@ private struct OperationDecoder {
     mutating func readOperationType() throws(DecodingError) -> OperationType {
         guard let opType = OperationType(rawValue: try readUInt8()) else { throw DecodingError("its type is unknown") }
         return opType
+    }
+
+    /// At least one, ascending.
+    mutating func readHolders() throws(DecodingError) -> [UInt64] {
+        let count = Int(try readUInt8())
+        guard count > 0 else { throw DecodingError("a body has no holders") }
+        var nodes: [UInt64] = []
+        for _ in 0..<count {
+            let node = try readUInt64()
+            if let last = nodes.last, last >= node { throw DecodingError("a body's holders are in no order") }
+            nodes.append(node)
+        }
+        return nodes
     }
 
     mutating func readPayload(_ opType: OperationType) throws(DecodingError) -> MetadataOperation.Payload {
@@ -73,6 +91,7 @@ private struct OperationDecoder {
         case .putPart: .putPart(try readPutPart())
         case .completeMultipartUpload: .completeMultipartUpload(try readCompleteMultipartUpload())
         case .abortMultipartUpload: .abortMultipartUpload(try readUpload())
+        case .abandonBodies: .abandonBodies(try readBodyIDs())
         }
     }
 
@@ -249,10 +268,23 @@ private struct OperationDecoder {
             guard let bytes = buffer.readSlice(length: count) else { throw DecodingError("it is cut short") }
             return .inline(bytes)
         case 1:
-            let id = BodyID(origin: try readUInt64(), sequence: try readUInt64())
+            let id = try readBodyID()
             return .stored(StoredBody(id: id, length: try readUInt64()))
         default: throw DecodingError("a body is of an unknown kind")
         }
+    }
+
+    private mutating func readBodyID() throws(DecodingError) -> BodyID {
+        BodyID(origin: try readUInt64(), sequence: try readUInt64())
+    }
+
+    private mutating func readBodyIDs() throws(DecodingError) -> [BodyID] {
+        let count = try readCount(elementByteCountMin: KeySchema.bodyIDByteCount)
+        guard count <= MetadataOperation.batchCountMax else { throw DecodingError("it abandons too many bodies") }
+        var ids: [BodyID] = []
+        ids.reserveCapacity(count)
+        for _ in 0..<count { ids.append(try readBodyID()) }
+        return ids
     }
 
     // MARK: Integers and texts

@@ -4,6 +4,10 @@ import ObjectDataStore
 /// Writing an operation (docs/formats/operation.md). Integers are little-endian; a text is its length in 32 bits and its bytes.
 extension MetadataOperation {
     package static let layoutVersion: UInt8 = 1
+    /// Of an operation whose body's holders are named.
+    package static let heldLayoutVersion: UInt8 = 2
+    /// No body has more holders.
+    package static let bodyHolderCountMax = 255
     /// Layout version, type, opID, timestamp.
     package static let headerByteCount = 18
 
@@ -15,10 +19,15 @@ extension MetadataOperation {
     package var encoded: [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Self.headerByteCount + payload.approximateByteCount)
-        bytes.append(Self.layoutVersion)
+        bytes.append(bodyHolders.isEmpty ? Self.layoutVersion : Self.heldLayoutVersion)
         bytes.append(opType.rawValue)
         bytes.appendLittleEndian(opID)
         bytes.appendLittleEndian(timestamp)
+        if !bodyHolders.isEmpty {
+            precondition(bodyHolders.count <= Self.bodyHolderCountMax, "a body with more holders than nodes")
+            bytes.append(UInt8(bodyHolders.count))
+            for node in bodyHolders { bytes.appendLittleEndian(node) }
+        }
         bytes.write(payload)
         return bytes
     }
@@ -61,6 +70,9 @@ extension [UInt8] {
         case .putPart(let request): write(request)
         case .completeMultipartUpload(let request): write(request)
         case .abortMultipartUpload(let request): write(request)
+        case .abandonBodies(let ids):
+            appendLittleEndian(UInt32(ids.count))
+            for id in ids { write(id) }
         }
     }
 
@@ -232,9 +244,13 @@ extension [UInt8] {
             bytes.withUnsafeReadableBytes { append(contentsOf: $0) }
         case .stored(let stored):
             append(UInt8(1))
-            appendLittleEndian(stored.id.origin)
-            appendLittleEndian(stored.id.sequence)
+            write(stored.id)
             appendLittleEndian(stored.length)
         }
+    }
+
+    private mutating func write(_ id: BodyID) {
+        appendLittleEndian(id.origin)
+        appendLittleEndian(id.sequence)
     }
 }

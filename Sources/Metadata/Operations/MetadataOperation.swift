@@ -1,3 +1,5 @@
+public import ObjectDataStore
+
 /// The unit of replication: one write as it goes through the log, and as `MetadataStateMachine` applies it, once, on each replica.
 ///
 /// Everything that the result depends on is in it or in the replicated state: replicas that apply the same operations in the
@@ -11,6 +13,9 @@ public struct MetadataOperation: Hashable, Sendable {
     /// Milliseconds UTC, taken once by the proposer, so that each replica writes the same times.
     public var timestamp: UInt64
     public var payload: Payload
+    /// The nodes that hold the stored body that the payload names, as its proposer knows; ascending. Empty where it names none, and on a
+    /// single node.
+    package var bodyHolders: [UInt64] = []
 
     /// What an operation does: one change, or several in order, each of which may fail without stopping the others.
     public enum Payload: Hashable, Sendable {
@@ -36,6 +41,16 @@ public struct MetadataOperation: Hashable, Sendable {
     }
 }
 
+extension MetadataOperation.Payload {
+    /// A record of one of its changes is to name a stored body.
+    package var namesBody: Bool {
+        switch self {
+        case .change(let change): change.storedBody != nil
+        case .batchOps(let changes): changes.contains { $0.storedBody != nil }
+        }
+    }
+}
+
 /// What kind of operation it is; the number is what the binary layout holds.
 public enum OperationType: UInt8, Sendable, CaseIterable {
     case putObject = 1
@@ -49,6 +64,7 @@ public enum OperationType: UInt8, Sendable, CaseIterable {
     case putPart = 9
     case completeMultipartUpload = 10
     case abortMultipartUpload = 11
+    case abandonBodies = 14
 }
 
 /// One change of the metadata, with its request.
@@ -63,6 +79,8 @@ public enum MetadataChange: Hashable, Sendable {
     case putPart(PutPart)
     case completeMultipartUpload(CompleteMultipartUpload)
     case abortMultipartUpload(MultipartUploadReference)
+    /// Of uploads that came to no record: none may name them from now on. At most `MetadataOperation.batchCountMax`.
+    case abandonBodies([BodyID])
 
     public var opType: OperationType {
         switch self {
@@ -76,6 +94,21 @@ public enum MetadataChange: Hashable, Sendable {
         case .putPart: .putPart
         case .completeMultipartUpload: .completeMultipartUpload
         case .abortMultipartUpload: .abortMultipartUpload
+        case .abandonBodies: .abandonBodies
         }
+    }
+
+    /// The body that a record of the change is to name.
+    package var storedBody: StoredBody? {
+        let body: ObjectBody
+        switch self {
+        case .putObject(let request): body = request.body
+        case .putPart(let request): body = request.body
+        case .deleteObject, .updateMetadata, .createBucket, .deleteBucket, .setBucketVersioning, .createMultipartUpload,
+            .completeMultipartUpload, .abortMultipartUpload, .abandonBodies:
+            return nil
+        }
+        if case .stored(let stored) = body { return stored }
+        return nil
     }
 }

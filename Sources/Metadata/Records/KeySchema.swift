@@ -20,7 +20,7 @@ package struct BucketID: Hashable, Sendable, Comparable {
 /// and end with the terminator `0x00 0x01`, which sorts below every byte that may follow: byte order of the store is S3's order of keys.
 package enum KeySchema {
     /// What the "format" record holds; a store with another number is refused.
-    package static let schemaVersion: UInt32 = 1
+    package static let schemaVersion: UInt32 = 2
 
     package static let system = ColumnFamily(index: 0, name: "system")
     package static let buckets = ColumnFamily(index: 1, name: "buckets")
@@ -42,6 +42,7 @@ package enum KeySchema {
     package static let bucketIDByteCount = 8
     package static let positionByteCount = 12
     package static let terminatorByteCount = 2
+    package static let bodyIDByteCount = 16
 
     // MARK: system
 
@@ -51,6 +52,7 @@ package enum KeySchema {
     package static let countersPrefix = Array("counters".utf8)
     package static let nullIndexPrefix = Array("null".utf8)
     package static let completedPrefix = Array("completed".utf8)
+    package static let abandonedPrefix = Array("abandoned".utf8)
     /// What the replication layer keeps; its layouts are its own (docs/formats/replicated-state.md).
     package static let replicationPrefix = Array("replication/".utf8)
     /// The term of the applied index, which the digest counts no more than the index.
@@ -79,6 +81,14 @@ package enum KeySchema {
         var key = reserve(completedPrefix.count + positionByteCount)
         key.append(contentsOf: completedPrefix)
         append(upload.position, to: &key)
+        return key
+    }
+
+    /// Says that a body was given up before anything named it.
+    package static func abandoned(_ id: BodyID) -> [UInt8] {
+        var key = reserve(abandonedPrefix.count + bodyIDByteCount)
+        key.append(contentsOf: abandonedPrefix)
+        key.append(contentsOf: body(id))
         return key
     }
 
@@ -159,7 +169,7 @@ package enum KeySchema {
     }
 
     package static func body(_ id: BodyID) -> [UInt8] {
-        var key = reserve(16)
+        var key = reserve(bodyIDByteCount)
         key.appendBigEndian(id.origin)
         key.appendBigEndian(id.sequence)
         return key

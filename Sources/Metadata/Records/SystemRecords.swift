@@ -160,33 +160,77 @@ package struct CompletedRecord: Hashable, Sendable {
     }
 }
 
-/// The value in `bodies`: what needs a stored body. Exactly one thing does, for as long as the record is there.
-package enum BodyReference: Hashable, Sendable {
-    /// A version (its record, or its manifest), by its key in `objects`.
-    case version(key: [UInt8])
-    /// An uploaded part, by its key in `parts`.
-    case part(key: [UInt8])
+/// The value in `bodies`: what needs a stored body, and how long that is. Exactly one thing does, for as long as the record is there.
+package struct BodyReference: Hashable, Sendable {
+    package enum Owner: Hashable, Sendable {
+        /// A version (its record, or its manifest), by its key in `objects`.
+        case version(key: [UInt8])
+        /// An uploaded part, by its key in `parts`.
+        case part(key: [UInt8])
+    }
 
-    package static let layoutVersion: UInt8 = 1
+    package var owner: Owner
+    /// Bytes of the body.
+    package var length: UInt64
+
+    package init(_ owner: Owner, length: UInt64) {
+        self.owner = owner
+        self.length = length
+    }
+
+    package static let layoutVersion: UInt8 = 2
     package static let versionCode: UInt8 = 0
     package static let partCode: UInt8 = 1
 
     package func encode() -> [UInt8] {
-        switch self {
-        case .version(let key): [Self.layoutVersion, Self.versionCode] + key
-        case .part(let key): [Self.layoutVersion, Self.partCode] + key
+        var bytes: [UInt8] = [Self.layoutVersion]
+        let key: [UInt8]
+        switch owner {
+        case .version(let versionKey):
+            bytes.append(Self.versionCode)
+            key = versionKey
+        case .part(let partKey):
+            bytes.append(Self.partCode)
+            key = partKey
         }
+        bytes.appendLittleEndian(length)
+        return bytes + key
     }
 
     package static func decode(_ bytes: RawSpan) throws(RecordDamage) -> BodyReference {
         var reader = RecordReader("BodyReference")
         try reader.readLayoutVersion(layoutVersion, bytes)
         let code = try reader.readUInt8(bytes)
+        let length = try reader.readUInt64(bytes)
         let key = try reader.readBytes(bytes.byteCount - reader.offset, bytes)
         switch code {
-        case versionCode: return .version(key: key)
-        case partCode: return .part(key: key)
+        case versionCode: return BodyReference(.version(key: key), length: length)
+        case partCode: return BodyReference(.part(key: key), length: length)
         default: throw RecordDamage("BodyReference", "its kind is unknown")
         }
+    }
+}
+
+/// The value of "abandoned" + body id: no record names the body, and none ever will (`MetadataChange.abandonBodies`).
+package struct AbandonedRecord: Hashable, Sendable {
+    package static let layoutVersion: UInt8 = 1
+
+    /// Milliseconds UTC, of the operation.
+    package var timestamp: UInt64
+
+    package init(timestamp: UInt64) { self.timestamp = timestamp }
+
+    package func encode() -> [UInt8] {
+        var bytes: [UInt8] = [Self.layoutVersion]
+        bytes.appendLittleEndian(timestamp)
+        return bytes
+    }
+
+    package static func decode(_ bytes: RawSpan) throws(RecordDamage) -> AbandonedRecord {
+        var reader = RecordReader("AbandonedRecord")
+        try reader.readLayoutVersion(layoutVersion, bytes)
+        let record = AbandonedRecord(timestamp: try reader.readUInt64(bytes))
+        try reader.expectEnd(bytes)
+        return record
     }
 }

@@ -24,12 +24,14 @@ package struct ApplyEffects: Sendable, Equatable {
     /// Stored bodies that nothing needs any more: those of versions and parts that went, and those named by refused changes.
     /// If they are not deleted (a crash), the sweep at the next start finds them: `bodies` does not name them.
     package var releasedBodies: [BodyID] = []
+    /// Stored bodies that something has begun to need.
+    package var referencedBodies: [StoredBody] = []
     /// Buckets made, deleted or changed: what a cache outside has of them is stale.
     package var changedBuckets: [String] = []
 
     package init() {}
 
-    package var isEmpty: Bool { releasedBodies.isEmpty && changedBuckets.isEmpty }
+    package var isEmpty: Bool { releasedBodies.isEmpty && referencedBodies.isEmpty && changedBuckets.isEmpty }
 }
 
 /// Why an operation could not be applied: the store is damaged, unreadable or of another schema. The batch must not be committed,

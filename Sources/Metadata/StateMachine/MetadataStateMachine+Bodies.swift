@@ -28,6 +28,26 @@ extension MetadataStateMachine {
         if try writer.contains(KeySchema.body(stored.id), in: KeySchema.bodies) {
             throw .refused(.invalidArgument, "the body belongs to an object already")
         }
+        if try writer.contains(KeySchema.abandoned(stored.id), in: KeySchema.system) {
+            throw .refused(.unavailable, "the body was given up, because nothing had named it for long")
+        }
+    }
+
+    /// From here on no record may name these bodies; those that one names already stay as they are.
+    func abandonBodies(
+        _ ids: [BodyID], _ context: ChangeContext, _ writer: inout DigestingTransaction<some KeyValueTransaction>,
+        _ effects: inout ApplyEffects
+    ) throws(ApplyStop) -> MetadataReply {
+        let record = AbandonedRecord(timestamp: context.timestamp).encode()
+        for id in ids {
+            if try writer.contains(KeySchema.body(id), in: KeySchema.bodies) { continue }
+            effects.releasedBodies.append(id)
+            let key = KeySchema.abandoned(id)
+            // Each replica that has the file says so.
+            if try writer.contains(key, in: KeySchema.system) { continue }
+            writer.put(record, for: key, in: KeySchema.system, replacing: nil)
+        }
+        return .done
     }
 
     /// The body of a refused change will be named by nothing, on any replica (unless something else names it).
@@ -35,15 +55,7 @@ extension MetadataStateMachine {
         namedBy change: MetadataChange, _ writer: DigestingTransaction<some KeyValueTransaction>,
         _ effects: inout ApplyEffects
     ) throws(ApplyStop) {
-        let body: ObjectBody
-        switch change {
-        case .putObject(let request): body = request.body
-        case .putPart(let request): body = request.body
-        case .deleteObject, .updateMetadata, .createBucket, .deleteBucket, .setBucketVersioning, .createMultipartUpload,
-            .completeMultipartUpload, .abortMultipartUpload:
-            return
-        }
-        guard case .stored(let stored) = body else { return }
+        guard let stored = change.storedBody else { return }
         if try writer.contains(KeySchema.body(stored.id), in: KeySchema.bodies) { return }
         effects.releasedBodies.append(stored.id)
     }

@@ -124,7 +124,8 @@ extension MetadataStateMachine {
         case .empty: break
         case .inline: writer.deleteInline(KeySchema.inlinePart(upload, part.number))
         case .stored(let id):
-            writer.delete(KeySchema.body(id), in: KeySchema.bodies, holding: BodyReference.part(key: part.key).encode())
+            let reference = BodyReference(.part(key: part.key), length: part.record.size)
+            writer.delete(KeySchema.body(id), in: KeySchema.bodies, holding: reference.encode())
         }
     }
 

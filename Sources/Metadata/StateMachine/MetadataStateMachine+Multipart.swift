@@ -113,7 +113,8 @@ extension MetadataStateMachine {
             }
         case .stored(let stored):
             record.location = .stored(stored.id)
-            putReference(stored.id, .part(key: key), &writer)
+            putReference(stored.id, BodyReference(.part(key: key), length: stored.length), &writer)
+            effects.referencedBodies.append(stored)
         }
         writer.put(record.encode(), for: key, in: KeySchema.parts, replacing: old?.contribution)
         return .done
@@ -153,7 +154,7 @@ extension MetadataStateMachine {
         switch part.location {
         case .empty: break
         case .inline: writer.deleteInline(KeySchema.inlinePart(upload, number))
-        case .stored(let id): release(id, .part(key: key), &writer, &effects)
+        case .stored(let id): release(id, BodyReference(.part(key: key), length: part.size), &writer, &effects)
         }
     }
 }

@@ -30,6 +30,7 @@ extension MetadataStateMachine {
             record.bodyID = stored.id
         }
         let versionID = try place(record, NewContent(inlineBytes: request.body), over: state, context, &writer, &effects)
+        if case .stored(let stored) = request.body { effects.referencedBodies.append(stored) }
         return .put(Self.result(record, versionID, bucket))
     }
 

@@ -157,14 +157,18 @@ extension MetadataStateMachine {
         if case .inline(let bytes)? = content.inlineBytes, record.flags.contains(.hasInline) {
             bytes.withUnsafeReadableBytes { writer.putInline($0, for: key) }
         }
-        if let bodyID = record.bodyID { putReference(bodyID, .version(key: key), &writer) }
+        if let bodyID = record.bodyID {
+            putReference(bodyID, BodyReference(.version(key: key), length: record.size), &writer)
+        }
         guard let manifest = content.manifest else { return }
         writer.put(manifest.encode(), for: key, in: KeySchema.manifests, replacing: nil)
         writer.put(
             CompletedRecord(versionKey: key).encode(), for: KeySchema.completed(manifest.upload), in: KeySchema.system,
             replacing: nil)
         for part in manifest.parts {
-            if case .stored(let id) = part.record.location { putReference(id, .version(key: key), &writer) }
+            if case .stored(let id) = part.record.location {
+                putReference(id, BodyReference(.version(key: key), length: part.record.size), &writer)
+            }
         }
     }
 
@@ -198,13 +202,17 @@ extension MetadataStateMachine {
         _ writer: inout DigestingTransaction<some KeyValueTransaction>, _ effects: inout ApplyEffects
     ) throws(ApplyStop) {
         if version.head.flags.contains(.hasInline), !keepsInline { writer.deleteInline(version.key) }
-        if let bodyID = version.bodyID { release(bodyID, .version(key: version.key), &writer, &effects) }
+        if let bodyID = version.bodyID {
+            release(bodyID, BodyReference(.version(key: version.key), length: version.head.size), &writer, &effects)
+        }
         guard version.head.flags.contains(.hasManifest) else { return }
         guard let manifest = try writer.read(version.key, in: KeySchema.manifests, ManifestRecord.decode) else {
             throw .damaged("ManifestRecord", "a multipart object has none")
         }
         for part in manifest.record.parts {
-            if case .stored(let id) = part.record.location { release(id, .version(key: version.key), &writer, &effects) }
+            if case .stored(let id) = part.record.location {
+                release(id, BodyReference(.version(key: version.key), length: part.record.size), &writer, &effects)
+            }
         }
         writer.delete(version.key, in: KeySchema.manifests, removing: manifest.contribution)
         writer.delete(

@@ -74,6 +74,33 @@ package struct MetadataStateMachine {
         return outcome
     }
 
+    /// Passes an operation that is refused before it is looked at, alike on each replica. Its body will be named by nothing.
+    @specialized(where Transaction == RocksDBTransaction)
+    package mutating func refuse<Transaction: KeyValueTransaction>(
+        _ operation: MetadataOperation, at index: UInt64, _ refusal: MetadataError, in transaction: Transaction,
+        effects: inout ApplyEffects
+    ) throws(MetadataStoreFailure) -> MetadataOutcome {
+        precondition(!hasFailed && index > appliedIndex, "an operation is refused once, and in order")
+        let writer = DigestingTransaction(transaction, digest: digest)
+        appliedIndex = index
+        do throws(ApplyStop) {
+            switch operation.payload {
+            case .change(let change):
+                try releaseBody(namedBy: change, writer, &effects)
+                return .change(.failure(refusal))
+            case .batchOps(let changes):
+                for change in changes { try releaseBody(namedBy: change, writer, &effects) }
+                return .batch(changes.map { _ in .failure(refusal) })
+            }
+        } catch {
+            hasFailed = true
+            switch error {
+            case .failed(let failure): throw failure
+            case .refused: preconditionFailure("releasing a body is never refused")
+            }
+        }
+    }
+
     /// Passes an entry of the log that is no operation.
     package mutating func skip(to index: UInt64) {
         precondition(!hasFailed && index > appliedIndex, "the log is applied in order")
@@ -160,6 +187,7 @@ package struct MetadataStateMachine {
         case .putPart(let request): try putPart(request, context, &writer, &effects)
         case .completeMultipartUpload(let request): try completeMultipartUpload(request, context, &writer, &effects)
         case .abortMultipartUpload(let request): try abortMultipartUpload(request, &writer, &effects)
+        case .abandonBodies(let ids): try abandonBodies(ids, context, &writer, &effects)
         }
     }
 }

@@ -84,7 +84,9 @@ extension StateChecker {
         } else if flags.contains(.hasInline), UInt64(inline?.byteCount ?? 0) != record.size {
             problem("it has another size than its inline bytes")
         }
-        if let body = record.bodyID { try expectReference(body, .version(key: key)) }
+        if let body = record.bodyID {
+            try expectReference(body, BodyReference(.version(key: key), length: record.size))
+        }
     }
 
     private mutating func checkManifest(
@@ -97,7 +99,7 @@ extension StateChecker {
             switch part.record.location {
             case .empty: break
             case .inline: inlineSize &+= part.record.size
-            case .stored(let id): try expectReference(id, .version(key: key))
+            case .stored(let id): try expectReference(id, BodyReference(.version(key: key), length: part.record.size))
             }
         }
         if size != record.size || inlineSize != UInt64(inlineByteCount) || manifest.parts.count != Int(record.etag.partCount) {
@@ -111,6 +113,9 @@ extension StateChecker {
         neededBodyCount += 1
         if try read(KeySchema.body(id), in: KeySchema.bodies, BodyReference.decode) != expected {
             report.add("bodies \(id): it does not name what needs it")
+        }
+        if try read(KeySchema.abandoned(id), in: KeySchema.system, AbandonedRecord.decode) != nil {
+            report.add("bodies \(id): it was abandoned, and is needed")
         }
     }
 

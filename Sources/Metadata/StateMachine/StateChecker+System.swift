@@ -19,6 +19,8 @@ extension StateChecker {
                 try checker.checkNullIndex(key)
             } else if key.starts(with: KeySchema.completedPrefix) {
                 try checker.checkCompleted(key)
+            } else if key.starts(with: KeySchema.abandonedPrefix) {
+                _ = try checker.read(key, in: KeySchema.system, AbandonedRecord.decode)
             } else if !key.starts(with: KeySchema.countersPrefix), key != KeySchema.applied, key != KeySchema.format,
                 key != KeySchema.nextBucketID, !key.starts(with: KeySchema.replicationPrefix)
             {
@@ -132,7 +134,7 @@ extension StateChecker {
                 }
             case .stored(let id):
                 if inline != nil { problem("it has content twice") }
-                try checker.expectReference(id, .part(key: key))
+                try checker.expectReference(id, BodyReference(.part(key: key), length: record.size))
             }
         }
     }
@@ -157,7 +159,7 @@ extension StateChecker {
     }
 
     private mutating func needs(_ id: BodyID, _ reference: BodyReference) throws(MetadataStoreFailure) -> Bool {
-        switch reference {
+        switch reference.owner {
         case .part(let key):
             return try read(key, in: KeySchema.parts, PartRecord.decode)?.location == .stored(id)
         case .version(let key):

@@ -220,8 +220,18 @@ package struct ReplicatedStateMachine {
             decoded = try MetadataOperation(decoding: ByteBuffer(bytes: operation.operation))
         } catch { throw .unknownEntry(entry.index, entry.term, reason: error.reason) }
         do throws(MetadataStoreFailure) {
+            if decoded.payload.namesBody, !isQuorum(decoded.bodyHolders) {
+                let refusal = MetadataError(.unavailable, "too few of the members hold the body")
+                return try metadata.refuse(
+                    decoded, at: entry.index.rawValue, refusal, in: transaction, effects: &report.effects)
+            }
             return try metadata.apply(decoded, at: entry.index.rawValue, in: transaction, effects: &report.effects)
         } catch { throw .store(error) }
+    }
+
+    /// Whether the members of now can lose a minority and still have the body: they may be others than when it was written.
+    private func isQuorum(_ holders: [UInt64]) -> Bool {
+        configuration.quorum.vote { holders.contains($0.rawValue) } == .won
     }
 
     /// Results below the mark have been answered: they go.

@@ -19,6 +19,8 @@ package struct ReplicatedMetadataEngineConfiguration: Sendable {
     package var writeLevel = WriteLevel.majority
     /// For as long a call waits for a quorum (`request_timeout_ms`).
     package var requestTimeoutMilliseconds: UInt64 = 10_000
+    package var bodyExchange = BodyExchangeSettings()
+    package var bodyKeeper = BodyKeeperSettings()
     /// Writes other than deletions are refused while the file system of the store has less than this free, in bytes.
     package var reservedByteCount: UInt64 = 256 << 20
     /// Milliseconds UTC.
@@ -39,7 +41,7 @@ package struct ReplicatedMetadataEngineConfiguration: Sendable {
 /// `.unknownOutcome`.
 package final class ReplicatedMetadataEngine: CoordinatedEngine {
     package typealias BodyReader = LocalObjectBodyReader
-    package typealias BodyWriter = LocalObjectBodyWriter
+    package typealias BodyWriter = ReplicatedObjectBodyWriter
     package typealias Snapshot = RocksDBSnapshot
 
     package let publication: EnginePublication<RocksDBSnapshot>
@@ -48,10 +50,13 @@ package final class ReplicatedMetadataEngine: CoordinatedEngine {
     package let readThreads: NIOThreadPool
     package let node: RaftNode
 
+    /// What this replica lacks of the bodies, and what it has done about that.
+    package let keeper: BodyKeeper
     private let bodyThreads: NIOThreadPool
+    private let placements = BodyPlacements()
     private let writeLevel: WriteLevel
     private let timeout: UInt64
-    private let stamp: Mutex<ProposalStamp>
+    private let stamp: SharedStamp
     private let space: SpaceWatch
     private let closing = Mutex<Task<Void, Never>?>(nil)
 
@@ -72,9 +77,20 @@ package final class ReplicatedMetadataEngine: CoordinatedEngine {
             throw MetadataError(error)
         }
         let lifetimes = BodyLifetimes { released in Task { await bodies.delete(released) } }
+        let ledger = BodyLedger()
+        let (path, fileSystem) = (configuration.node.statePaths.keyValue, configuration.node.fileSystem)
+        let reserve = SpaceReserve(reservedByteCount: configuration.reservedByteCount) {
+            try? fileSystem.availableByteCount(at: path)
+        }
+        let readThreads = NIOThreadPool(numberOfThreads: max(1, configuration.readThreadCount))
         var published: EnginePublication<RocksDBSnapshot>?
         do {
-            node = try RaftNode.open(configuration.node, lifetimes: lifetimes) { view in
+            // Nothing is received yet: what is half written is of earlier starts.
+            try bodies.removeTemporaryFiles()
+            let nodeBodies = NodeBodies(
+                store: bodies, ledger: ledger, lifetimes: lifetimes, settings: configuration.bodyExchange,
+                checkSpace: { () async throws(MetadataError) in try await reserve.checkBody(on: readThreads) })
+            node = try RaftNode.open(configuration.node, bodies: nodeBodies) { view in
                 let publication = EnginePublication(view)
                 published = publication
                 return publication
@@ -89,16 +105,26 @@ package final class ReplicatedMetadataEngine: CoordinatedEngine {
         self.bodies = bodies
         self.bodyThreads = bodyThreads
         self.lifetimes = lifetimes
-        readThreads = NIOThreadPool(numberOfThreads: max(1, configuration.readThreadCount))
+        self.readThreads = readThreads
         writeLevel = configuration.writeLevel
         timeout = configuration.requestTimeoutMilliseconds
         let applied = (try? published.view().applied.index) ?? 0
-        stamp = Mutex(ProposalStamp(clock: configuration.clock, lastOperationID: applied))
-        let (path, fileSystem) = (configuration.node.statePaths.keyValue, configuration.node.fileSystem)
-        space = SpaceWatch(
-            SpaceReserve(reservedByteCount: configuration.reservedByteCount) {
-                try? fileSystem.availableByteCount(at: path)
-            })
+        let stamp = SharedStamp(ProposalStamp(clock: configuration.clock, lastOperationID: applied))
+        self.stamp = stamp
+        space = SpaceWatch(reserve)
+        let (node, timeout) = (node, configuration.requestTimeoutMilliseconds)
+        keeper = BodyKeeper(
+            node.bodies, ledger, publication: published, lifetimes: lifetimes, threads: readThreads,
+            settings: configuration.bodyKeeper, logger: configuration.node.logger,
+            onReport: { node.post(.event(.bodies($0))) }
+        ) { ids in
+            let operation = stamp.operation(.change(.abandonBodies(ids)))
+            let outcome: ProposalOutcome = await withCheckedContinuation { caller in
+                node.propose(operation.encoded, level: .majority, timeoutMilliseconds: timeout) { caller.resume(returning: $0) }
+            }
+            if case .committed = outcome { return true }
+            return false
+        }
         readThreads.start()
     }
 
@@ -106,6 +132,7 @@ package final class ReplicatedMetadataEngine: CoordinatedEngine {
     package func start() async throws -> SocketAddress {
         let address = try await node.start()
         space.start(on: node.loop, threads: readThreads)
+        keeper.start(on: node.loop)
         return address
     }
 
@@ -121,6 +148,7 @@ package final class ReplicatedMetadataEngine: CoordinatedEngine {
 
     private func shutDown() async {
         space.stop()
+        await keeper.close()
         await node.close()
         publication.close()
         bodies.close()
@@ -152,7 +180,10 @@ package final class ReplicatedMetadataEngine: CoordinatedEngine {
             completion(.notApplied(error))
             return
         }
-        let operation = stamp.withLock { $0.operation(payload) }
+        var operation = stamp.operation(payload)
+        if case .change(let change) = payload, let body = change.storedBody {
+            operation.bodyHolders = placements.take(body.id)
+        }
         let begin = BootClock.now
         node.propose(operation.encoded, level: level, timeoutMilliseconds: timeout) { [metrics = node.metrics] outcome in
             metrics.wrote(nanoseconds: Int64(clamping: BootClock.now.nanoseconds - begin.nanoseconds))
@@ -160,8 +191,19 @@ package final class ReplicatedMetadataEngine: CoordinatedEngine {
         }
     }
 
-    package func makeBodyWriter() async throws(MetadataError) -> LocalObjectBodyWriter {
-        throw MetadataError(.notImplemented, "objects above the inline size are not replicated yet")
+    // MARK: Bodies
+
+    package var bodyFallback: (any BodyFallback)? { keeper }
+
+    package func makeBodyWriter() async throws(MetadataError) -> ReplicatedObjectBodyWriter {
+        try await ReplicatedObjectBodyWriter(
+            node.bodies, placements: placements, requirement: writeLevel == .all ? .all : .majority)
+    }
+
+    package func deleteUnnamedBodies(_ ids: [BodyID]) async {
+        for id in ids { _ = placements.take(id) }
+        node.bodies.discardEverywhere(ids)
+        await bodies.delete(ids)
     }
 
     // MARK: Reads
@@ -178,6 +220,15 @@ package final class ReplicatedMetadataEngine: CoordinatedEngine {
         node.metrics.confirmedRead(nanoseconds: Int64(clamping: BootClock.now.nanoseconds - begin.nanoseconds))
         if case .failed(let failure) = outcome { throw MetadataError(failure) }
     }
+}
+
+/// Gives each operation of this node its number and time.
+private final class SharedStamp: Sendable {
+    private let stamp: Mutex<ProposalStamp>
+
+    init(_ stamp: ProposalStamp) { self.stamp = Mutex(stamp) }
+
+    func operation(_ payload: MetadataOperation.Payload) -> MetadataOperation { stamp.withLock { $0.operation(payload) } }
 }
 
 extension WriteResult {

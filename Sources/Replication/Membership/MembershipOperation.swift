@@ -35,6 +35,8 @@ struct MembershipOperation: Sendable {
     var step: Step
     /// When the step began.
     var since: ClockReading
+    /// The least that the new node has lacked of the bodies.
+    var lackingByteCount = UInt64.max
 }
 
 struct LeadershipTransfer: Sendable {

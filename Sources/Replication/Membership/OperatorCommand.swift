@@ -38,6 +38,9 @@ package enum CommandRefusal: Error, Hashable, Sendable {
     case unsupportedVersion(NodeID, ClusterVersion)
     /// It did not catch up in time, and is no member any more.
     case didNotCatchUp(NodeID, behind: Int)
+    /// Without the node too few would hold every body: so many are lacking on one that is needed; nil: it is not known. Force says that
+    /// it may be so.
+    case bodiesLacking(UInt64?)
     case change(ChangeRefusal)
     case transfer(RaftCore.TransferRefusal)
     /// The node did not take over in time.

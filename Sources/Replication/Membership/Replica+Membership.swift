@@ -187,7 +187,9 @@ extension Replica {
 
     private mutating func catchUp(_ operation: MembershipOperation) {
         switch operation.goal {
-        case .remove(let node): propose([MembershipStep(.remove, node)], MemberContext([])) { .changing($0) }
+        case .remove(let node):
+            guard holdBodies(without: node, operation) else { return }
+            propose([MembershipStep(.remove, node)], MemberContext([])) { .changing($0) }
         case .add(let node):
             guard isCaughtUp(node, operation) else { return }
             propose([MembershipStep(.addVoter, node)], MemberContext([])) { .changing($0) }
@@ -211,9 +213,39 @@ extension Replica {
         let share = progress.match.rawValue.multipliedFullWidth(by: 1000)
         let needed = last.rawValue.multipliedFullWidth(by: UInt64(policy.caughtUpThousandths))
         let isNearlyThere = (share.high, share.low) >= (needed.high, needed.low)
-        if progress.isActive, progress.state == .replicate, gap <= policy.gapCountMax, isNearlyThere { return true }
+        if progress.isActive, progress.state == .replicate, gap <= policy.gapCountMax, isNearlyThere,
+            hasBodies(node, operation)
+        {
+            return true
+        }
         if isLate(operation, policy.catchUpMilliseconds) {
             propose([MembershipStep(.remove, node)], MemberContext([])) { .takingBack($0, behind: gap) }
+        }
+        return false
+    }
+
+    /// A voter that lacks bodies would count for their quorum without holding them. As long as it gets more of them it is not too slow.
+    private mutating func hasBodies(_ node: NodeID, _ operation: MembershipOperation) -> Bool {
+        guard !operation.isForced, let report = manager.peer(node)?.status?.bodies else { return operation.isForced }
+        if report.lackingCount != nil, report.lackingByteCount < operation.lackingByteCount {
+            membership?.lackingByteCount = report.lackingByteCount
+            membership?.since = now
+        }
+        return report.isWhole
+    }
+
+    /// Whether a quorum of the others holds every body; if that does not come about soon the operation is refused.
+    private mutating func holdBodies(without node: NodeID, _ operation: MembershipOperation) -> Bool {
+        guard !operation.isForced, core.configuration.hasVoter(node) else { return true }
+        let rest = MajorityQuorum(core.configuration.voters.filter { $0 != node })
+        // As many as the quorum's worst node lacks: the more a node has, the higher it counts.
+        let held = rest.reached { voter in
+            let report = voter == self.node ? bodies : manager.peer(voter)?.status?.bodies
+            return report?.lackingCount.map { .max - $0 } ?? 0
+        }
+        if held == .max { return true }
+        if isLate(operation, settings.membership.stepMilliseconds) {
+            finish(.refused(.bodiesLacking(held == 0 ? nil : .max - held)))
         }
         return false
     }

@@ -32,9 +32,14 @@ extension BytesReader {
             return .status(
                 NodeStatus(
                     version: ClusterVersion(try readUInt32()), applied: try readIndex("applied"),
-                    isEmpty: try readBool("is empty")))
+                    isEmpty: try readBool("is empty"), bodies: try readBodyReport()))
         case .refusal: return .refusal(try readCode("refusal"))
         }
+    }
+
+    private mutating func readBodyReport() throws(DecodingFault) -> BodyReport {
+        let count = try readUInt64()
+        return BodyReport(lackingCount: count == .max ? nil : count, lackingByteCount: try readUInt64())
     }
 
     /// One byte that is the raw value of a case.

@@ -37,6 +37,8 @@ extension [UInt8] {
             appendLittleEndian(status.version.rawValue)
             appendLittleEndian(status.applied.rawValue)
             append(status.isEmpty ? 1 : 0)
+            appendLittleEndian(status.bodies.lackingCount ?? .max)
+            appendLittleEndian(status.bodies.lackingByteCount)
         case .refusal(let refusal):
             append(.refusal)
             append(refusal.rawValue)

@@ -279,12 +279,31 @@ package struct NodeStatus: Hashable, Sendable {
     package var applied: LogIndex
     /// It has nothing, and waits to be added to a cluster.
     package var isEmpty: Bool
+    package var bodies: BodyReport
 
-    package init(version: ClusterVersion, applied: LogIndex, isEmpty: Bool) {
+    package init(version: ClusterVersion, applied: LogIndex, isEmpty: Bool, bodies: BodyReport = .whole) {
         self.version = version
         self.applied = applied
         self.isEmpty = isEmpty
+        self.bodies = bodies
     }
+}
+
+/// What a node lacks of the bodies that its state names.
+package struct BodyReport: Hashable, Sendable {
+    /// Nil: it has not looked for all of them yet.
+    package var lackingCount: UInt64?
+    package var lackingByteCount: UInt64
+
+    package init(lackingCount: UInt64?, lackingByteCount: UInt64) {
+        self.lackingCount = lackingCount
+        self.lackingByteCount = lackingByteCount
+    }
+
+    package static let whole = BodyReport(lackingCount: 0, lackingByteCount: 0)
+    package static let unknown = BodyReport(lackingCount: nil, lackingByteCount: 0)
+
+    package var isWhole: Bool { lackingCount == 0 }
 }
 
 /// Why a node takes no notice of another one's messages.

@@ -50,6 +50,7 @@ final class Applier: Sendable {
     private let byteCountMax: Int
     private let publication: EnginePublication<RocksDBSnapshot>
     private let lifetimes: BodyLifetimes
+    private let ledger: BodyLedger
     private let metrics: ReplicationMetrics
     private let onEvent: @Sendable (Event) -> Void
     private let queue = Monitor(Queue())
@@ -59,7 +60,8 @@ final class Applier: Sendable {
 
     init(
         store: RocksDBStore, machine: ReplicatedStateMachine, storage: StateStorage, configuration: RaftNodeConfiguration,
-        publication: EnginePublication<RocksDBSnapshot>, lifetimes: BodyLifetimes, metrics: ReplicationMetrics,
+        publication: EnginePublication<RocksDBSnapshot>, lifetimes: BodyLifetimes, ledger: BodyLedger,
+        metrics: ReplicationMetrics,
         onEvent: @escaping @Sendable (Event) -> Void
     ) {
         state = Mutex(State(store: store, machine: machine))
@@ -70,6 +72,7 @@ final class Applier: Sendable {
         byteCountMax = configuration.applyByteCountMax
         self.publication = publication
         self.lifetimes = lifetimes
+        self.ledger = ledger
         self.metrics = metrics
         self.onEvent = onEvent
     }
@@ -163,6 +166,7 @@ final class Applier: Sendable {
         switch result {
         case .success(let report):
             // After the publication: see `BodyLifetimes`.
+            ledger.applied(named: report.effects.referencedBodies, released: report.effects.releasedBodies)
             lifetimes.release(report.effects.releasedBodies)
             metrics.applied(batch.count, index: report.index)
             onEvent(.applied(report, batch.count))
@@ -243,5 +247,6 @@ final class Applier: Sendable {
         }
         let buckets = try BucketTable(MetadataReader(snapshot, tier: .all))
         publication.publish(EngineView(snapshot: snapshot, applied: applied, buckets: buckets))
+        ledger.stateReplaced()
     }
 }

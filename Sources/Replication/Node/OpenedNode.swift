@@ -1,8 +1,9 @@
 import FileSystem
-package import KeyValueStore
+import KeyValueStore
 import Logging
-package import Metadata
+import Metadata
 import NIOPosix
+import ObjectDataStore
 import Raft
 import RaftStorage
 import Synchronization
@@ -17,6 +18,17 @@ struct OpenedNode {
     var applier: Applier
     var replica: Replica
     var metrics: ReplicationMetrics
+    var bodies: NodeBodies
+}
+
+/// What a node is given to do with the bodies of large objects.
+struct NodeBodies: Sendable {
+    let store: ObjectDataStore
+    let ledger: BodyLedger
+    let lifetimes: BodyLifetimes
+    let settings: BodyExchangeSettings
+    /// Throws `.noSpace` where a body would take what is kept for the metadata.
+    let checkSpace: @Sendable () async throws(MetadataError) -> Void
 }
 
 /// Where the threads of a node that is being opened leave what they have to say until there is a loop.
@@ -51,19 +63,19 @@ extension RaftNode {
     ///
     /// - Parameter view: is published what readers see, from the recovered state on.
     /// - Throws: `RaftNodeError`.
-    package static func open(
-        _ configuration: RaftNodeConfiguration, lifetimes: BodyLifetimes,
+    static func open(
+        _ configuration: RaftNodeConfiguration, bodies: NodeBodies,
         publishing makePublication: (EngineView<RocksDBSnapshot>) -> EnginePublication<RocksDBSnapshot>
     ) throws -> RaftNode {
         let relay = Relay()
-        let opened = try recover(configuration, lifetimes, makePublication, relay)
+        let opened = try recover(configuration, bodies, makePublication, relay)
         let node = RaftNode(opened, group: MultiThreadedEventLoopGroup(numberOfThreads: 2))
         relay.connect(node)
         return node
     }
 
     private static func recover(
-        _ configuration: RaftNodeConfiguration, _ lifetimes: BodyLifetimes,
+        _ configuration: RaftNodeConfiguration, _ bodies: NodeBodies,
         _ makePublication: (EngineView<RocksDBSnapshot>) -> EnginePublication<RocksDBSnapshot>, _ relay: Relay
     ) throws -> OpenedNode {
         var options = configuration.store
@@ -78,7 +90,6 @@ extension RaftNode {
             do throws(MetadataStoreFailure) {
                 machine = try ReplicatedStateMachine(loading: snapshot, supporting: configuration.replica.version)
             } catch { throw RaftNodeError.damagedState("\(error)") }
-            if machine.state.genesis == nil { try refuseBodies(snapshot, configuration.statePaths.keyValue) }
             let view = try makeView(snapshot, machine)
             // A directory that was refused until here is nobody's yet, and `engine_type: local` may go on with it.
             let identityFile = NodeIdentityFile(
@@ -93,7 +104,8 @@ extension RaftNode {
                     ReplicaStart(
                         identity: contents.identity, start: contents.startCount, stored: stored, state: machine.state,
                         snapshot: newest, configured: configuration.configuredNodes, joined: contents.cluster,
-                        logByteCount: log.byteCount, seed: .random(in: 0 ... .max)), settings: configuration.replica)
+                        logByteCount: log.byteCount, seed: .random(in: 0 ... .max), bodies: .unknown),
+                    settings: configuration.replica)
             } catch { throw RaftNodeError.start(error) }
             configuration.logger.notice(
                 "The node is open",
@@ -104,7 +116,7 @@ extension RaftNode {
                 ])
             return try startThreads(
                 configuration, contents.identity, identityFile, storage, store, machine, log, replica,
-                makePublication(view), lifetimes, relay)
+                makePublication(view), bodies, relay)
         } catch {
             store.close()
             throw error
@@ -114,12 +126,12 @@ extension RaftNode {
     private static func startThreads(
         _ configuration: RaftNodeConfiguration, _ identity: NodeIdentity, _ identityFile: NodeIdentityFile,
         _ storage: StateStorage, _ store: RocksDBStore, _ machine: ReplicatedStateMachine, _ log: sending SegmentedLog,
-        _ replica: Replica, _ publication: EnginePublication<RocksDBSnapshot>, _ lifetimes: BodyLifetimes, _ relay: Relay
+        _ replica: Replica, _ publication: EnginePublication<RocksDBSnapshot>, _ bodies: NodeBodies, _ relay: Relay
     ) throws -> OpenedNode {
         let metrics = ReplicationMetrics()
         let applier = Applier(
             store: store, machine: machine, storage: storage, configuration: configuration, publication: publication,
-            lifetimes: lifetimes, metrics: metrics
+            lifetimes: bodies.lifetimes, ledger: bodies.ledger, metrics: metrics
         ) { relay.post(.applier($0)) }
         do throws(ThreadError) {
             let writer = try LogWriter(log) { relay.post(.log($0)) }
@@ -131,7 +143,7 @@ extension RaftNode {
             }
             return OpenedNode(
                 configuration: configuration, identity: identity, identityFile: identityFile, storage: storage, writer: writer,
-                applier: applier, replica: replica, metrics: metrics)
+                applier: applier, replica: replica, metrics: metrics, bodies: bodies)
         } catch { throw RaftNodeError.noThread }
     }
 
@@ -196,16 +208,6 @@ extension RaftNode {
             try log.synchronize()
         }
         return try open()
-    }
-
-    /// Large bodies are on this disk only: a cluster would promise what it cannot keep.
-    private static func refuseBodies(_ snapshot: RocksDBSnapshot, _ path: String) throws {
-        do throws(KeyValueStoreError) {
-            let cursor = try snapshot.makeCursor(in: KeySchema.bodies, from: nil, to: nil, tier: .all)
-            try cursor.seekToFirst()
-            guard cursor.isValid else { return }
-        } catch { throw RaftNodeError.damagedState("\(error)") }
-        throw RaftNodeError.hasBodies(path: path)
     }
 
     private static func failing<Value, Failure: Error>(

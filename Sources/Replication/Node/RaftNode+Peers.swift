@@ -10,12 +10,13 @@ extension RaftNode: PeerTransportDelegate {
         switch envelope.message.lane {
         case .control: lane = .control
         case .log: lane = .log
-        case .snapshot: return snapshotLane.send(envelope)
+        case .snapshot: return bulkLanes.snapshots.send(envelope)
         }
         _ = transport.send(ByteBuffer(bytes: envelope.encoded()), to: envelope.to.rawValue, lane: lane)
     }
 
     func connect(_ contacts: [Contact]) {
+        bodies.configure(replica.core.configuration)
         var known: [PeerContact] = []
         for contact in contacts {
             // An address that a configuration has brought is UTF-8; a peer's may be anything.
@@ -41,6 +42,7 @@ extension RaftNode: PeerTransportDelegate {
 
     package func connectionLost(_ node: UInt64) {
         handle(.connectionLost(NodeID(node)))
+        bodies.lost(NodeID(node))
         act()
     }
 

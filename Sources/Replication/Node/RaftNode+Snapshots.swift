@@ -53,7 +53,7 @@ extension RaftNode {
         let size = configuration.replica.snapshots.chunkByteCount
         let header = replica.envelope(
             to: receiver, .snapshotChunk(SnapshotChunk(id: id, number: number, checksum: 0, bytes: [])))
-        let lane = snapshotLane
+        let lane = bulkLanes.snapshots
         onDisk { [self] storage in
             do throws(StateStorageError) {
                 var envelope = header

@@ -64,13 +64,14 @@ package final class RaftNode: @unchecked Sendable {
     let fetchThread: NIOThreadPool
     let snapshotThread: NIOThreadPool
     let metrics: ReplicationMetrics
+    let bodies: BodyExchange
     private let group: MultiThreadedEventLoopGroup
     private let inbox = Mutex(Inbox())
 
     // MARK: Touched on the loop only
     var replica: Replica
     let transport: PeerTransport
-    private(set) lazy var snapshotLane = makeSnapshotLane()
+    private(set) lazy var bulkLanes = makeBulkLanes()
     var log = LogPipeline()
     var lag = LagClock()
     var stopReason: StopReason?
@@ -105,6 +106,10 @@ package final class RaftNode: @unchecked Sendable {
                 incarnation: opened.identity.incarnation.rawValue),
             eventLoop: loop, bulkLoop: group.next(), settings: opened.configuration.transport, tls: opened.configuration.tls,
             logger: opened.configuration.logger)
+        guard let bulk = transport.bulk else { preconditionFailure("bodies have a loop of their own") }
+        bodies = BodyExchange(
+            bulk, node: opened.identity.node, store: opened.bodies.store, ledger: opened.bodies.ledger,
+            settings: opened.bodies.settings, logger: opened.configuration.logger, checkSpace: opened.bodies.checkSpace)
         fetchThread.start()
         snapshotThread.start()
         removeReplacedStores()
@@ -235,14 +240,14 @@ package final class RaftNode: @unchecked Sendable {
         case .joined(.success(let cluster)): joined(cluster)
         case .joined(.failure(let error)): handle(.logFailed(detail: "the identity cannot be written: \(error)"))
         case .chunk(let envelope):
-            snapshotLane.taken()
+            bulkLanes.snapshots.taken()
             handle(.received(envelope))
         }
     }
 
-    private func makeSnapshotLane() -> SnapshotLane {
+    private func makeBulkLanes() -> BulkLanes {
         guard let bulk = transport.bulk else { preconditionFailure("snapshots have a loop of their own") }
-        return SnapshotLane(bulk, logger: logger) { [unowned self] in post(.chunk($0)) }
+        return BulkLanes(snapshots: SnapshotLane(bulk, logger: logger) { [unowned self] in post(.chunk($0)) }, bodies: bodies)
     }
 
     private func nextToken() -> RequestToken {
@@ -284,7 +289,7 @@ package final class RaftNode: @unchecked Sendable {
             let address = try await loop.flatSubmit { [self] in
                 transport.start(
                     host: configuration.listenHost, port: configuration.listenPort, delegate: self,
-                    bulkDelegate: snapshotLane, admission: { [unowned self] in admission(of: $0) })
+                    bulkDelegate: bulkLanes, admission: { [unowned self] in admission(of: $0) })
             }.get()
             try await loop.submit { [self] in
                 timer = loop.scheduleRepeatedTask(
@@ -293,6 +298,7 @@ package final class RaftNode: @unchecked Sendable {
                 ) { [unowned self] _ in tick() }
                 act()
             }.get()
+            bodies.start()
             return address
         } catch let error as PeerTransportError { throw RaftNodeError.transport(error) }
     }
@@ -315,6 +321,7 @@ package final class RaftNode: @unchecked Sendable {
             timer?.cancel()
             timer = nil
         }.get()
+        await bodies.close()
         try? await loop.flatSubmit { [self] in transport.close() }.get()
         try? await fetchThread.shutdownGracefully()
         try? await snapshotThread.shutdownGracefully()

@@ -71,8 +71,6 @@ package enum RaftNodeError: Error, Sendable, CustomStringConvertible {
     case start(ReplicaStartError)
     /// The state cannot be read.
     case damagedState(String)
-    /// A node that was alone has bodies of its own, which no peer has.
-    case hasBodies(path: String)
     case transport(PeerTransportError)
     case noThread
 
@@ -83,8 +81,6 @@ package enum RaftNodeError: Error, Sendable, CustomStringConvertible {
         case .log(let error): "the Raft log cannot be opened: \(error)"
         case .start(let error): "log and state do not belong together: \(error)"
         case .damagedState(let detail): "the state is damaged: \(detail)"
-        case .hasBodies(let path):
-            "\(path) has objects above the inline size, which this release cannot replicate; engine_type: local serves them"
         case .transport(let error): "the peers' port: \(error)"
         case .noThread: "the system has no thread left"
         }

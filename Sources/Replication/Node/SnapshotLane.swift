@@ -7,8 +7,8 @@ import Synchronization
 /// The lane of snapshots on its own event loop: chunks are framed, decoded and compared with their checksums there, so that what is left
 /// for the replica's loop is to decide.
 ///
-/// Calls of the transport come on its loop; `send` from any thread.
-final class SnapshotLane: PeerTransportDelegate, Sendable {
+/// What comes is given on the transport's loop; `send` from any thread.
+final class SnapshotLane: Sendable {
     /// Received chunks that the replica's loop has not seen yet; more are dropped. It asks for one at a time, and again for what is lost.
     private static let waitingCountMax = 4
 
@@ -34,12 +34,9 @@ final class SnapshotLane: PeerTransportDelegate, Sendable {
 
     func taken() { waitingCount.subtract(1, ordering: .relaxed) }
 
-    // MARK: The transport
-
-    func received(_ body: ByteBuffer, from peer: PeerIdentity, lane: PeerLane, version: UInt16) -> Bool {
-        // Nobody sends bodies yet.
-        guard lane == .snapshot, let envelope = PeerEnvelope(body, from: peer, logger), case .snapshotChunk = envelope.message
-        else {
+    /// A frame of the lane. - Returns: false if no peer says such a thing.
+    func received(_ body: ByteBuffer, from peer: PeerIdentity) -> Bool {
+        guard let envelope = PeerEnvelope(body, from: peer, logger), case .snapshotChunk = envelope.message else {
             return false
         }
         if waitingCount.add(1, ordering: .relaxed).newValue > Self.waitingCountMax {
@@ -48,6 +45,25 @@ final class SnapshotLane: PeerTransportDelegate, Sendable {
             onChunk(envelope)
         }
         return true
+    }
+}
+
+/// Whoever the lanes of the bulk loop belong to.
+final class BulkLanes: PeerTransportDelegate, Sendable {
+    let snapshots: SnapshotLane
+    let bodies: BodyExchange
+
+    init(snapshots: SnapshotLane, bodies: BodyExchange) {
+        self.snapshots = snapshots
+        self.bodies = bodies
+    }
+
+    func received(_ body: ByteBuffer, from peer: PeerIdentity, lane: PeerLane, version: UInt16) -> Bool {
+        switch lane {
+        case .snapshot: snapshots.received(body, from: peer)
+        case .body: bodies.received(body, from: peer)
+        case .control, .log: false
+        }
     }
 
     // The replica hears of peers by the control lane.

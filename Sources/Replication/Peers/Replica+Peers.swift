@@ -77,7 +77,7 @@ extension Replica {
     // MARK: Statuses
 
     var status: NodeStatus {
-        NodeStatus(version: settings.version, applied: applied, isEmpty: genesis == nil)
+        NodeStatus(version: settings.version, applied: applied, isEmpty: genesis == nil, bodies: bodies)
     }
 
     mutating func connected(_ peer: NodeID) {

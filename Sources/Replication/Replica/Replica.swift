@@ -49,6 +49,8 @@ package struct Replica: Sendable {
     let seed: UInt64
     var membership: MembershipOperation?
     var leadershipTransfer: LeadershipTransfer?
+    /// What this node lacks of the bodies.
+    var bodies: BodyReport
     /// Since when others say that this node is no member, while no leader speaks to it.
     var removedSince: ClockReading?
 
@@ -76,6 +78,7 @@ package struct Replica: Sendable {
         self.settings = settings
         configured = begin.configured
         seed = begin.seed
+        bodies = begin.bodies
         applied = begin.state.applied
         genesis = begin.state.genesis
         cluster = begin.state.cluster ?? begin.joined
@@ -150,6 +153,10 @@ package struct Replica: Sendable {
         case .logFailed(let detail): stop(.logFailed(detail))
         case .applied(let report): applied(report)
         case .applyFailed(let failure): stop(.applyFailed(failure.description))
+        case .bodies(let report):
+            bodies = report
+            manager.reportAtOnce()
+            advanceMembership()
         case .snapshotTaken(let description): snapshotTaken(description)
         case .snapshotFailed(let detail): snapshotFailed(detail)
         case .receptionOpened(let id, let chunkCount): receptionOpened(id, chunkCount)
@@ -262,7 +269,7 @@ package struct Replica: Sendable {
         case .command(let token, _): effects.append(.completeCommand(token, .refused(.stopped(reason))))
         case .tick, .received, .connected, .connectionLost, .refused, .unreachable, .logWritten, .logFetched, .logFailed,
             .applied,
-            .applyFailed, .snapshotTaken, .snapshotFailed, .receptionOpened, .chunkStored, .receptionFinished,
+            .applyFailed, .bodies, .snapshotTaken, .snapshotFailed, .receptionOpened, .chunkStored, .receptionFinished,
             .receptionFailed, .chunkUnreadable, .installed, .installFailed, .founded, .stop:
             break
         }

@@ -19,10 +19,13 @@ package struct ReplicaStart: Sendable {
     /// The log's bytes behind its base.
     package var logByteCount: UInt64
     package var seed: UInt64
+    /// What is known of this node's bodies.
+    package var bodies: BodyReport
 
     package init(
         identity: NodeIdentity, start: UInt64, stored: StoredLog, state: ReplicatedState, snapshot: SnapshotDescription?,
-        configured: [ConfiguredNode], joined: ClusterID? = nil, logByteCount: UInt64 = 0, seed: UInt64
+        configured: [ConfiguredNode], joined: ClusterID? = nil, logByteCount: UInt64 = 0, seed: UInt64,
+        bodies: BodyReport = .whole
     ) {
         self.identity = identity
         self.start = start
@@ -33,6 +36,7 @@ package struct ReplicaStart: Sendable {
         self.joined = joined
         self.logByteCount = logByteCount
         self.seed = seed
+        self.bodies = bodies
     }
 }
 

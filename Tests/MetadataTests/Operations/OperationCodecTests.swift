@@ -56,6 +56,8 @@ import Testing
                     CompletedPart(number: 2, etag: .foreign, checksum: nil),
                 ], checksum: checksum, expectedSize: 9, conditions: conditions)),
         .abortMultipartUpload(upload),
+        .abandonBodies([]),
+        .abandonBodies([BodyID(origin: 1, sequence: 2), BodyID(origin: .max, sequence: 0)]),
     ]
 
     static let operations: [MetadataOperation] =
@@ -63,6 +65,20 @@ import Testing
             MetadataOperation(opID: 0, timestamp: 0, payload: .batchOps([])),
             MetadataOperation(opID: 1, timestamp: 2, payload: .batchOps(changes)),
         ]
+
+    @Test("An operation whose body's holders are named comes back with them; each has one form")
+    func holders() throws {
+        var operation = MetadataOperation(opID: 1, timestamp: 2, change: Self.changes[1])
+        operation.bodyHolders = [1, 7, .max]
+        let buffer = Self.encode(operation)
+        #expect(try MetadataOperation(decoding: buffer) == operation)
+        // Bytes 18…: the count, then 8 for each.
+        for (offset, byte) in [(18, UInt8(0)), (18, 2), (18, 4), (19, 9), (0, 1)] {
+            var damaged = buffer
+            damaged.setInteger(byte, at: offset)
+            #expect(throws: MetadataOperation.DecodingError.self) { try MetadataOperation(decoding: damaged) }
+        }
+    }
 
     static func encode(_ operation: MetadataOperation) -> ByteBuffer {
         var buffer = ByteBuffer()

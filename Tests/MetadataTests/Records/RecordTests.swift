@@ -118,6 +118,9 @@ private func decoded<Record>(
             Case(description: "next bucket", bytes: NextBucketRecord(id: BucketID(4)).encode()) {
                 try decoded($0, NextBucketRecord.decode).encode()
             },
+            Case(description: "abandoned", bytes: AbandonedRecord(timestamp: 1 << 50).encode()) {
+                try decoded($0, AbandonedRecord.decode).encode()
+            },
             Case(description: "null index", bytes: NullIndexRecord(position: position).encode()) {
                 try decoded($0, NullIndexRecord.decode).encode()
             },
@@ -151,7 +154,7 @@ private func decoded<Record>(
     func keysAsValues() throws {
         let key: [UInt8] = [1, 2, 3]
         #expect(try decoded(CompletedRecord(versionKey: key).encode(), CompletedRecord.decode).versionKey == key)
-        for reference in [BodyReference.version(key: key), .part(key: key)] {
+        for reference in [BodyReference(.version(key: key), length: 1 << 40), BodyReference(.part(key: key), length: 0)] {
             #expect(try decoded(reference.encode(), BodyReference.decode) == reference)
         }
         #expect(throws: RecordDamage.self) { try decoded(([1, 2, 3] as [UInt8]), BodyReference.decode) }

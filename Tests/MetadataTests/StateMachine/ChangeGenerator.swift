@@ -50,7 +50,8 @@ struct ChangeGenerator {
         case 62..<67: updateMetadata(model)
         case 67..<73: createUpload()
         case 73..<88: putPart(model)
-        case 88..<97: complete(model)
+        case 88..<96: complete(model)
+        case 96: abandonBodies()
         default: .abortMultipartUpload(upload(model))
         }
     }
@@ -100,6 +101,14 @@ struct ChangeGenerator {
     private mutating func newBody(length: UInt64) -> ObjectBody {
         bodySequence += 1
         return .stored(StoredBody(id: BodyID(origin: 1, sequence: bodySequence), length: length))
+    }
+
+    /// Some that are in use, some that were, some that are about to be.
+    private mutating func abandonBodies() -> MetadataChange {
+        .abandonBodies(
+            (0..<random.below(4)).map { _ in
+                BodyID(origin: 1, sequence: UInt64(random.below(Int(bodySequence) + 4)))
+            })
     }
 
     private mutating func putObject(_ model: MetadataModel) -> MetadataChange {

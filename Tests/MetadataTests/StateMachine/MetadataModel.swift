@@ -40,6 +40,7 @@ struct MetadataModel: Equatable {
     var buckets: [String: Bucket] = [:]
     /// Released by the changes so far, in order.
     var released: [BodyID] = []
+    var abandoned: Set<BodyID> = []
 
     var bodiesInUse: Set<BodyID> {
         var bodies: Set<BodyID> = []
@@ -78,6 +79,11 @@ struct MetadataModel: Equatable {
             case .putPart(let request): return .success(try putPart(request))
             case .completeMultipartUpload(let request): return .success(try complete(request, position, timestamp))
             case .abortMultipartUpload(let request): return .success(try abort(request))
+            case .abandonBodies(let ids):
+                let unneeded = ids.filter { !bodiesInUse.contains($0) }
+                abandoned.formUnion(unneeded)
+                released += unneeded
+                return .success(.done)
             }
         } catch {
             self = before
@@ -171,12 +177,13 @@ struct MetadataModel: Equatable {
     private mutating func put(
         _ request: PutObject, _ position: CommitPosition, _ timestamp: UInt64
     ) throws(MetadataError) -> MetadataReply {
-        let inUse = bodiesInUse
+        let (inUse, abandoned) = (bodiesInUse, abandoned)
         return try change(request.bucket) { (bucket, released) throws(MetadataError) in
             try Self.require(request.conditions, bucket.versions[request.key]?.first)
             var bodies: [BodyID] = []
             if case .stored(let stored) = request.body {
                 if inUse.contains(stored.id) { throw MetadataError(.invalidArgument) }
+                if abandoned.contains(stored.id) { throw MetadataError(.unavailable) }
                 bodies = [stored.id]
             }
             let version = Version(
@@ -230,7 +237,7 @@ struct MetadataModel: Equatable {
     // MARK: Multipart
 
     private mutating func putPart(_ request: PutPart) throws(MetadataError) -> MetadataReply {
-        let inUse = bodiesInUse
+        let (inUse, abandoned) = (bodiesInUse, abandoned)
         return try change(request.upload.bucket) { (bucket, released) throws(MetadataError) in
             guard (1...10_000).contains(request.number) else { throw MetadataError(.invalidArgument) }
             guard var upload = bucket.uploads[request.upload.uploadID], upload.key == request.upload.key else {
@@ -239,6 +246,7 @@ struct MetadataModel: Equatable {
             var body: BodyID?
             if case .stored(let stored) = request.body { body = stored.id }
             if let body, inUse.contains(body) { throw MetadataError(.invalidArgument) }
+            if let body, abandoned.contains(body) { throw MetadataError(.unavailable) }
             if let old = upload.parts[request.number]?.body { released.append(old) }
             upload.parts[request.number] = Part(etag: request.etag, size: request.body.byteCount, body: body)
             bucket.uploads[request.upload.uploadID] = upload

@@ -56,9 +56,9 @@ import Testing
         #expect(throws: MetadataStoreFailure.self) { try MetadataStateMachine(loading: harness.store.makeSnapshot()) }
         let other = try Self.filled()
         let transaction = other.store.makeTransaction()
-        transaction.put(FormatRecord(schemaVersion: 2).encode(), for: KeySchema.format, in: KeySchema.system)
+        transaction.put(FormatRecord(schemaVersion: 1).encode(), for: KeySchema.format, in: KeySchema.system)
         try other.store.commit(transaction, durability: .buffered)
-        #expect(throws: MetadataStoreFailure.unsupportedSchema(2)) {
+        #expect(throws: MetadataStoreFailure.unsupportedSchema(1)) {
             try MetadataStateMachine(loading: other.store.makeSnapshot())
         }
     }

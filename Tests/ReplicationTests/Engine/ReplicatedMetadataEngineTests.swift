@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import Metadata
 import NIOCore
+import ObjectDataStore
 import Raft
 import RaftStorage
 import Replication
@@ -111,15 +112,41 @@ struct ReplicatedMetadataEngineTests {
         }
     }
 
-    @Test("Bodies above the inline size are refused by name")
+    @Test("A cluster of one keeps large bodies, and deletes them with their object; an abandoned one cannot be named")
     func largeBodies() async throws {
         defer { try? FileManager.default.removeItem(atPath: directory) }
         try await use { engine in
-            do {
-                _ = try await engine.makeBodyWriter()
-                Issue.record("a large body was taken")
-            } catch let error as MetadataError { #expect(error.code == .notImplemented) }
+            try await retry {
+                try await engine.createBucket(CreateBucket(name: "bucket", owner: Self.owner, location: ""))
+            }
+            let bytes = ByteBuffer(bytes: (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) })
+            let kept = try await store(bytes, engine)
+            _ = try await engine.putObject(try request("large", kept))
+            let found = try await engine.getObjectReader(GetObject(bucket: Self.bucket, key: try key("large")))
+            #expect(try await found.body.read(at: 100_000, maxByteCount: 50) == bytes.getSlice(at: 100_000, length: 50))
+            // A body belongs to one object, and to none when it was given up.
+            await #expect(throws: MetadataError.self) { try await engine.putObject(try request("second", kept)) }
+            let abandoned = try await store(bytes, engine)
+            _ = await engine.write(.change(.abandonBodies([abandoned.id, kept.id])))
+            await #expect(throws: MetadataError.self) { try await engine.putObject(try request("late", abandoned)) }
+            // Nobody says who holds it.
+            let unheld = StoredBody(id: BodyID(origin: 9, sequence: 9), length: 200_000)
+            await #expect(throws: MetadataError.self) { try await engine.putObject(try request("unheld", unheld)) }
+            #expect(try await found.body.read(at: 0, maxByteCount: 5) == bytes.getSlice(at: 0, length: 5))
         }
+    }
+
+    private func store(_ bytes: ByteBuffer, _ engine: ReplicatedMetadataEngine) async throws -> StoredBody {
+        let writer = try await engine.makeBodyWriter()
+        try await writer.write(bytes)
+        return try await writer.finish()
+    }
+
+    private func key(_ name: String) throws -> ObjectKey { try ObjectKey(Array(name.utf8)) }
+
+    private func request(_ name: String, _ body: StoredBody) throws -> PutObject {
+        PutObject(
+            bucket: Self.bucket, key: try key(name), body: .stored(body), etag: ETag(high: 1, low: 2), owner: Self.owner)
     }
 
     @Test("A closed engine refuses everything at once, and may be closed again")

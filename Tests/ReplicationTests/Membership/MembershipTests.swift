@@ -85,6 +85,44 @@ struct MembershipTests {
         try cluster.expectSound()
     }
 
+    @Test("A learner is promoted only when it has every body; as long as it gets more of them it is not too slow")
+    func lackingBodies() throws {
+        var settings = TestCluster.settings
+        settings.membership.catchUpMilliseconds = 4_000
+        let cluster = try TestCluster.ready(3, settings: settings)
+        let leader = try #require(cluster.leader)
+        let node = try cluster.add(Self.newcomer(4, settings: settings))
+        node.handle(.bodies(.unknown), at: cluster.now)
+        let token = cluster.command(.add(NodeID(4), address: []), on: leader)
+        for lacking: UInt64 in [3, 2, 1] {
+            cluster.run(milliseconds: 3_000)
+            node.handle(.bodies(BodyReport(lackingCount: lacking, lackingByteCount: lacking * 100)), at: cluster.now)
+            #expect(Self.outcome(cluster, token) == nil)
+            #expect(leader.replica?.core.configuration.learners == [NodeID(4)])
+        }
+        cluster.run(milliseconds: 3_000)
+        node.handle(.bodies(.whole), at: cluster.now)
+        let outcome = try finished(token, cluster)
+        #expect(outcome == .done)
+        #expect(leader.replica?.core.configuration.voters.count == 4)
+    }
+
+    @Test("A node is removed only when a quorum of the others has every body, unless that is forced")
+    func removedThoughNeeded() throws {
+        let cluster = try TestCluster.ready(3)
+        let leader = try #require(cluster.leader)
+        let (gone, poor) = (cluster.followers[0], cluster.followers[1])
+        poor.handle(.bodies(BodyReport(lackingCount: 7, lackingByteCount: 700)), at: cluster.now)
+        cluster.run(milliseconds: 2_000)
+        let token = cluster.command(.remove(gone.node, isForced: false), on: leader)
+        let outcome = try finished(token, cluster)
+        #expect(outcome == .refused(.bodiesLacking(7)))
+        #expect(leader.replica?.core.configuration.voters.count == 3)
+        let forced = cluster.command(.remove(gone.node, isForced: true), on: leader)
+        let forcedOutcome = try finished(forced, cluster)
+        #expect(forcedOutcome == .done)
+    }
+
     @Test("A node is removed: it stops, its session ends, and the others go on", arguments: [true, false])
     func remove(isLeader: Bool) throws {
         let cluster = try TestCluster.ready(3)
