@@ -15,6 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(ROOT / "Tests" / "EndToEndTests" / "support")]
 
+from cluster_bodies import Bodies  # noqa: E402
 from cluster_faults import Faults  # noqa: E402
 from cluster_rates import Rates  # noqa: E402
 from figures import BINARIES, MIB, Figures, load, processor_seconds, say, words  # noqa: E402
@@ -288,10 +289,11 @@ class Bench:
     # The cluster.
 
     def cluster(self):
-        rates, faults = Rates(self), Faults(self)
+        rates, faults, bodies = Rates(self), Faults(self), Bodies(self)
         parts = {
             "etcd": rates.versus_etcd, "batches": rates.batches, "alone": rates.alone, "failover": faults.failover,
-            "lag": faults.lag, "late": faults.late,
+            "lag": faults.lag, "late": faults.late, "large": bodies.throughput, "large-memory": bodies.memory,
+            "large-beside": bodies.beside,
         }
         for name in self.options.cluster_parts or parts:
             if name not in parts:

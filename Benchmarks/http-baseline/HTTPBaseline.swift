@@ -11,7 +11,7 @@ import NIOPosix
     import Darwin
 #endif
 
-/// What the project's figures are compared with: NIOHTTP1's own server pipeline and a handler that answers a constant.
+/// What the project's figures are compared with: NIOHTTP1's own server pipeline and a handler that answers a constant, or a file.
 @main
 struct HTTPBaseline: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,6 +20,7 @@ struct HTTPBaseline: AsyncParsableCommand {
     @Option(help: "Port on 127.0.0.1; 0 for a free one.") var port = 0
     @Option(help: "Event loops.") var loops = 1
     @Option(help: "Bytes of the body.") var bodySize = 1024
+    @Option(help: "Answers the content of this file instead.") var file: String?
 
     func run() async throws {
         let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: bodySize)
@@ -30,7 +31,11 @@ struct HTTPBaseline: AsyncParsableCommand {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
-                    try channel.pipeline.syncOperations.addHandler(ConstantHandler(body: body))
+                    if let file {
+                        try channel.pipeline.syncOperations.addHandler(FileHandler(path: file))
+                    } else {
+                        try channel.pipeline.syncOperations.addHandler(ConstantHandler(body: body))
+                    }
                 }
             }
             .bind(host: "127.0.0.1", port: port).get()
@@ -38,6 +43,39 @@ struct HTTPBaseline: AsyncParsableCommand {
         // Whoever started it waits for this line, and a pipe is not flushed by lines.
         fflush(nil)
         try await channel.closeFuture.get()
+    }
+}
+
+/// Reads the file on NIO's pool, a piece at a time, and sends each when the one before it has gone.
+private final class FileHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let path: String
+
+    init(path: String) { self.path = path }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard case .end = unwrapInboundIn(data) else { return }
+        let files = NonBlockingFileIO(threadPool: .singleton)
+        let (channel, path) = (context.channel, path)
+        let loop = context.eventLoop
+        files.openFile(_deprecatedPath: path, eventLoop: loop).flatMap { handle, region in
+            let headers: HTTPHeaders = [
+                "Content-Type": "application/octet-stream", "Content-Length": "\(region.readableBytes)",
+            ]
+            channel.write(HTTPServerResponsePart.head(.init(version: .http1_1, status: .ok, headers: headers)), promise: nil)
+            return files.readChunked(
+                fileRegion: region, chunkSize: 128 << 10, allocator: channel.allocator, eventLoop: loop
+            ) { piece in
+                channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(piece)))
+            }.flatMap { channel.writeAndFlush(HTTPServerResponsePart.end(nil)) }
+                .always { _ in try? handle.close() }
+        }.whenFailure { _ in channel.close(promise: nil) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
     }
 }
 

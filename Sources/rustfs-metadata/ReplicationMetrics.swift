@@ -64,7 +64,8 @@ extension PrometheusMetricsFactory {
             gauge("missing", "Bodies of objects that this node lacks.", bodies.lackingCount),
             gauge("missing_bytes", "Their bytes.", bodies.lackingByteCount),
             gauge("unnamed", "Files of bodies that no object needs, as the last pass found.", bodies.unnamedCount),
-            counter("repaired", "Bodies fetched from peers because they were missing or damaged.", bodies.counts.repairedBodies),
+            counter(
+                "repaired", "Bodies fetched from peers because they were missing or damaged.", bodies.counts.repairedBodies),
             counter("repaired_bytes", "Their bytes.", bodies.counts.repairedBytes),
             counter("damaged_blocks", "Blocks found damaged.", bodies.counts.damagedBlocks),
             counter("repaired_blocks", "Blocks written anew from a peer's copy.", bodies.counts.repairedBlocks),

@@ -65,7 +65,8 @@ extension BodyExchange {
                 failures.append(error)
                 guard error != .missing else { continue }
                 logger.info(
-                    "a peer does not give a body", metadata: ["node": "\(peer.rawValue)", "body": "\(id)", "reason": "\(error)"])
+                    "a peer does not give a body",
+                    metadata: ["node": "\(peer.rawValue)", "body": "\(id)", "reason": "\(error)"])
             }
         }
         if failures.contains(.damaged), byteCount > BodyFormat.blockByteCount {

@@ -90,7 +90,9 @@ extension BodyExchange {
     }
 
     /// - Returns: why it is not stored; nil: it is, durably.
-    private func receive(_ key: BodyReceptionKey, _ id: BodyID, _ events: AsyncStream<BodyReception.Event>) async -> BodyFailure? {
+    private func receive(_ key: BodyReceptionKey, _ id: BodyID, _ events: AsyncStream<BodyReception.Event>) async
+        -> BodyFailure?
+    {
         do {
             try await checkSpace()
             let writer = try await store.makeWriter(for: id)

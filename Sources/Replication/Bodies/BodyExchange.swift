@@ -34,7 +34,8 @@ package final class BodyExchange: @unchecked Sendable {
     var receptions: [BodyReceptionKey: BodyReception] = [:]
     var requests: [UInt64: PendingRead] = [:]
     var served = ServedBodies()
-    private var lastNumber: UInt64 = 0
+    /// Of streams and requests. Begins anywhere: what is on its way belongs to no later start of the process.
+    private var lastNumber = UInt64.random(in: 0...UInt64.max >> 1)
     private var timer: RepeatedTask?
     private var saidStreamsAt = ClockReading.zero
     private(set) var isClosed = false
@@ -142,7 +143,8 @@ package final class BodyExchange: @unchecked Sendable {
         guard !isClosed else { return true }
         let message: BodyMessage
         do throws(DecodingFault) { message = try BodyMessage(decoding: body) } catch {
-            logger.debug("a peer's message about bodies cannot be read", metadata: ["peer": "\(peer.node)", "error": "\(error)"])
+            logger.debug(
+                "a peer's message about bodies cannot be read", metadata: ["peer": "\(peer.node)", "error": "\(error)"])
             return false
         }
         let sender = NodeID(peer.node)

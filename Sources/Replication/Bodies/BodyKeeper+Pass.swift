@@ -57,7 +57,9 @@ extension BodyKeeper {
             while cursor.isValid, bodies.count < Self.batchCount {
                 let id = cursor.withKey { KeySchema.bodyID(in: $0) }
                 let reference: Result<BodyReference, RecordDamage> = cursor.withValue { value in
-                    do throws(RecordDamage) { return .success(try BodyReference.decode(value)) } catch { return .failure(error) }
+                    do throws(RecordDamage) { return .success(try BodyReference.decode(value)) } catch {
+                        return .failure(error)
+                    }
                 }
                 guard let id else { throw RecordDamage("BodyReference", "its key is malformed") }
                 bodies.append(StoredBody(id: id, length: try reference.get().length))

@@ -64,6 +64,8 @@ package final class BodyKeeper: BodyFallback {
         guard let running else { return }
         running.timer.cancel()
         for task in running.tasks { task.cancel() }
+        // Whoever waits for a peer does not wait any longer.
+        await exchange.close()
         for task in running.tasks { await task.value }
     }
 
