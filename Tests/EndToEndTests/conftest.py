@@ -13,6 +13,7 @@ import tempfile
 import pytest
 
 from support.clients import make_client
+from support.cluster import Cluster
 from support.server import Server, write_configuration
 
 _names = itertools.count(1)
@@ -45,6 +46,21 @@ def own_server(workspace):
     yield instance
     instance.kill()
     shutil.rmtree(instance.data, ignore_errors=True)
+
+
+@pytest.fixture
+def own_cluster(workspace):
+    """Makes clusters of the test's own, not yet started; their data goes with the test."""
+    made = []
+
+    def make(count=3, **options):
+        made.append(Cluster(workspace / f"cluster-{next(_names)}", count, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+        shutil.rmtree(each.directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

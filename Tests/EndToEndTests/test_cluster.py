@@ -52,20 +52,6 @@ def far_behind(workspace):
         instance.close()
 
 
-@pytest.fixture
-def own_cluster(tmp_path):
-    """Makes clusters of the test's own, not yet started."""
-    made = []
-
-    def make(count=3, **options):
-        made.append(Cluster(tmp_path / f"cluster-{len(made)}", count, **options))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
-
-
 def put(node, key, body=b"x", **options):
     return node.client(**options).request("PUT", f"/{BUCKET}/{key}", body=body)
 
@@ -275,14 +261,6 @@ def test_eventual_writes_arrive_and_conditional_ones_are_strong(cluster):
     wait_until(lambda: get(reader, "eventual/key").status == 404, 10, "the eventual delete")
 
 
-def test_large_bodies_are_refused_until_they_can_be_replicated(cluster):
-    assert put(cluster.nodes[1], "inline", os.urandom(128 * 1024)).status == 200
-    reply = put(cluster.nodes[1], "large", os.urandom(128 * 1024 + 1))
-    assert (reply.status, reply.code) == (501, "NotImplemented")
-    assert get(cluster.nodes[0], "large").status == 404
-    assert put(cluster.nodes[1], "after").status == 200
-
-
 # Directories and configurations that do not belong together.
 
 
@@ -395,20 +373,6 @@ def test_a_single_node_becomes_a_cluster_in_place(own_cluster):
     # Without the first node the other two go on with everything.
     first.kill()
     wait_until(lambda: put(cluster.nodes[2], "newer").status == 200, 30, "a write without the first node")
-
-
-def test_a_directory_with_large_bodies_is_refused(own_cluster):
-    cluster = own_cluster(1)
-    node = cluster.nodes[0]
-    start_local(cluster, node)
-    assert node.client().request("PUT", f"/{BUCKET}").status == 200
-    assert put(node, "large", os.urandom(200_000)).status == 200
-    assert node.stop() == 0
-    cluster.write_configuration(node)
-    code, text = run_to_end(node)
-    assert code == 1 and "has objects above the inline size" in text
-    start_local(cluster, node)
-    assert len(get(node, "large").body) == 200_000
 
 
 # Snapshots.

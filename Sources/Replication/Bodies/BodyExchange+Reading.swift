@@ -75,12 +75,14 @@ extension BodyExchange {
         throw failures.first { $0 != .missing } ?? (failures.isEmpty ? .unreachable : .missing)
     }
 
+    /// In the order in which they are asked.
     private func peers(preferring preferred: NodeID?) async -> [NodeID] {
         await withCheckedContinuation { caller in
             loop.execute { [self] in
                 var peers = configuration.members.filter { $0 != node }.shuffled()
                 if let place = peers.firstIndex(where: { $0 == preferred }) { peers.swapAt(0, place) }
-                caller.resume(returning: peers)
+                let (asked, silent) = (peers.filter { !silentPeers.contains($0) }, peers.filter(silentPeers.contains))
+                caller.resume(returning: asked + silent)
             }
         }
     }

@@ -34,6 +34,8 @@ package final class BodyExchange: @unchecked Sendable {
     var receptions: [BodyReceptionKey: BodyReception] = [:]
     var requests: [UInt64: PendingRead] = [:]
     var served = ServedBodies()
+    /// Peers that have left a read without an answer and said nothing since: the others are asked first.
+    var silentPeers: Set<NodeID> = []
     /// Of streams and requests. Begins anywhere: what is on its way belongs to no later start of the process.
     private var lastNumber = UInt64.random(in: 0...UInt64.max >> 1)
     private var timer: RepeatedTask?
@@ -104,6 +106,7 @@ package final class BodyExchange: @unchecked Sendable {
         for upload in uploads.values { tick(upload, at: now) }
         for (number, request) in requests where request.deadline <= now {
             requests[number] = nil
+            silentPeers.insert(request.peer)
             request.caller.resume(returning: .failure(.unreachable))
         }
         served.removeIdle(at: now)
@@ -148,6 +151,7 @@ package final class BodyExchange: @unchecked Sendable {
             return false
         }
         let sender = NodeID(peer.node)
+        silentPeers.remove(sender)
         switch message {
         case .open(let stream, let id):
             open(BodyReceptionKey(sender: sender, incarnation: peer.incarnation, stream: stream), id)

@@ -25,6 +25,8 @@ package final class BodyKeeper: BodyFallback {
     /// Is told what is lacking when that changes.
     private let onReport: @Sendable (BodyReport) -> Void
     private let reported = Mutex(BodyReport.unknown)
+    /// Said once for each time that it is so.
+    private let lacksSpace = Mutex(false)
     /// Puts an operation into the log. - Returns: whether it was applied.
     let abandon: @Sendable ([BodyID]) async -> Bool
     private let work = Mutex<(tasks: [Task<Void, Never>], timer: RepeatedTask)?>(nil)
@@ -159,7 +161,8 @@ package final class BodyKeeper: BodyFallback {
     // MARK: Fetching
 
     private func fetchLacking() async {
-        while !Task.isCancelled, let body = ledger.withState({ $0.nextFetch(at: BootClock.now) }) {
+        // A full disk is no failure of a body's: all of them are fetched as soon as there is room, however long that takes.
+        while !Task.isCancelled, await hasSpace(), let body = ledger.withState({ $0.nextFetch(at: BootClock.now) }) {
             // What a reader waits for and what came meanwhile goes first: so one at a time.
             let isFetched = await fetch(body)
             ledger.withState { state in
@@ -167,6 +170,25 @@ package final class BodyKeeper: BodyFallback {
             }
             report()
             await lookForNamed()
+        }
+    }
+
+    private func hasSpace() async -> Bool {
+        if ledger.withState({ $0.lacks.isEmpty }) { return true }
+        do throws(MetadataError) {
+            try await exchange.checkSpace()
+            lacksSpace.withLock { $0 = false }
+            return true
+        } catch {
+            let isNew = lacksSpace.withLock { lacksSpace in
+                defer { lacksSpace = true }
+                return !lacksSpace
+            }
+            if isNew {
+                logger.warning(
+                    "bodies are missing here and there is no room for them", metadata: ["error": "\(error)"])
+            }
+            return false
         }
     }
 

@@ -1,10 +1,13 @@
-"""A file system that a test may fill."""
+"""A small file system for one node's data, so that it can be full."""
 
+import os
 import subprocess
 
 
 class SmallDisk:
-    """A file system in memory for one node's data. Needs root."""
+    """A file system in memory. Needs root: `subprocess.CalledProcessError` or OSError where it cannot be mounted."""
+
+    CHUNK_BYTES = 1 << 20
 
     def __init__(self, path, size="768m"):
         self.path = path
@@ -14,16 +17,19 @@ class SmallDisk:
             ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)], check=True, capture_output=True, text=True
         )
 
-    def fill(self, free_bytes=0):
-        """Takes all room that is left, but for so many bytes (of whole pages)."""
+    @property
+    def available(self):
+        found = os.statvfs(self.path)
+        return found.f_bavail * found.f_frsize
+
+    def fill(self, leaving=0):
+        """Takes all room but so many bytes, within one chunk."""
         with open(self.filler, "ab", buffering=0) as file:
-            for piece in (1 << 20, 4096):
-                try:
-                    while True:
-                        file.write(bytes(piece))
-                except OSError:
-                    pass
-            file.truncate(max(0, file.tell() - free_bytes))
+            try:
+                while self.available > leaving:
+                    file.write(bytes(min(self.CHUNK_BYTES, self.available - leaving)))
+            except OSError:
+                pass
 
     def clear(self):
         self.filler.unlink(missing_ok=True)
