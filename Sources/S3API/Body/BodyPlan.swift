@@ -147,7 +147,7 @@ extension S3Operation {
         case .createBucket, .putBucketVersioning, .deleteObjects, .completeMultipartUpload: .document
         case .listBuckets, .headBucket, .deleteBucket, .getBucketLocation, .getBucketVersioning, .listObjects,
             .listObjectsV2, .listObjectVersions, .listMultipartUploads, .getObject, .headObject, .deleteObject, .copyObject,
-            .createMultipartUpload, .abortMultipartUpload, .listParts, .notImplemented:
+            .createMultipartUpload, .uploadPartCopy, .abortMultipartUpload, .listParts, .notImplemented:
             .none
         }
     }

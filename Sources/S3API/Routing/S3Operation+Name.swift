@@ -5,7 +5,7 @@ extension S3Operation {
         .createBucket, .headBucket, .deleteBucket, .getBucketLocation, .getBucketVersioning, .putBucketVersioning,
         .listObjects, .listObjectsV2, .listObjectVersions, .listMultipartUploads,
         .putObject, .getObject, .headObject, .deleteObject, .deleteObjects, .copyObject,
-        .createMultipartUpload, .uploadPart, .completeMultipartUpload, .abortMultipartUpload, .listParts,
+        .createMultipartUpload, .uploadPart, .uploadPartCopy, .completeMultipartUpload, .abortMultipartUpload, .listParts,
     ]
 
     /// The operation's name in the S3 API reference; also the label of its metrics.
@@ -30,6 +30,7 @@ extension S3Operation {
         case .copyObject: "CopyObject"
         case .createMultipartUpload: "CreateMultipartUpload"
         case .uploadPart: "UploadPart"
+        case .uploadPartCopy: "UploadPartCopy"
         case .completeMultipartUpload: "CompleteMultipartUpload"
         case .abortMultipartUpload: "AbortMultipartUpload"
         case .listParts: "ListParts"

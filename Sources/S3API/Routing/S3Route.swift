@@ -34,7 +34,7 @@ extension S3Route {
     package static let all: [S3Route] = ours + bucketConfigurations + bucketLists + objects
 
     /// Names that are told apart by something other than a sub-resource (a header, the form of the body, the path).
-    package static let notImplementedOtherwise = ["UploadPartCopy", "PostObject", "WriteGetObjectResponse"]
+    package static let notImplementedOtherwise = ["PostObject", "WriteGetObjectResponse"]
 
     private static let ours: [S3Route] = [
         S3Route(.bucket, .GET, "location", .getBucketLocation),

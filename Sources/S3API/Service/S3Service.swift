@@ -105,6 +105,7 @@ package final class S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
         case .copyObject: try await operations.copyObject(request)
         case .createMultipartUpload: try await operations.createMultipartUpload(request)
         case .uploadPart: try await operations.uploadPart(request)
+        case .uploadPartCopy: try await operations.uploadPartCopy(request)
         case .completeMultipartUpload: try await operations.completeMultipartUpload(request)
         case .abortMultipartUpload: try await operations.abortMultipartUpload(request)
         case .listParts: try await operations.listParts(request)

@@ -38,6 +38,8 @@ final class MemoryEngine: MetadataEngine {
         var updatesInPlace = 0
         /// As if all but this engine's calls that wait had to ask a disk.
         var isOnDisk = true
+        /// What is said of every object's size.
+        var reportedSize: UInt64?
         /// Reads of stored bodies from this offset on fail.
         var damagedFrom: UInt64 = .max
     }

@@ -107,6 +107,7 @@ struct OperationsHarness {
         case .copyObject: try await operations.copyObject(request)
         case .createMultipartUpload: try await operations.createMultipartUpload(request)
         case .uploadPart: try await operations.uploadPart(request)
+        case .uploadPartCopy: try await operations.uploadPartCopy(request)
         case .completeMultipartUpload: try await operations.completeMultipartUpload(request)
         case .abortMultipartUpload: try await operations.abortMultipartUpload(request)
         case .listParts: try await operations.listParts(request)

@@ -37,7 +37,7 @@ struct RouterTests {
     func copies() throws {
         let headers: HTTPHeaders = ["x-amz-copy-source": "/b/k"]
         #expect(try route(.PUT, "/b/k", headers).get() == .copyObject)
-        #expect(try route(.PUT, "/b/k?uploadId=u&partNumber=1", headers).get() == .notImplemented("UploadPartCopy"))
+        #expect(try route(.PUT, "/b/k?uploadId=u&partNumber=1", headers).get() == .uploadPartCopy)
         #expect(
             try route(.POST, "/b", ["Content-Type": "multipart/form-data; boundary=x"]).get() == .notImplemented("PostObject"))
         #expect(
