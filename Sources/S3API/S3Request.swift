@@ -130,7 +130,7 @@ package enum S3Operation: Sendable, Hashable {
     case listBuckets
     case createBucket, headBucket, deleteBucket, getBucketLocation, getBucketVersioning, putBucketVersioning
     case listObjects, listObjectsV2, listObjectVersions, listMultipartUploads
-    case putObject, getObject, headObject, deleteObject, deleteObjects, copyObject
+    case putObject, getObject, headObject, getObjectAttributes, deleteObject, deleteObjects, copyObject
     case createMultipartUpload, uploadPart, uploadPartCopy, completeMultipartUpload, abortMultipartUpload, listParts
     /// A known operation of S3 that this service does not have; the name is the API reference's (`PutBucketAcl` …).
     case notImplemented(String)

@@ -146,7 +146,8 @@ extension S3Operation {
         case .putObject, .uploadPart: .object
         case .createBucket, .putBucketVersioning, .deleteObjects, .completeMultipartUpload: .document
         case .listBuckets, .headBucket, .deleteBucket, .getBucketLocation, .getBucketVersioning, .listObjects,
-            .listObjectsV2, .listObjectVersions, .listMultipartUploads, .getObject, .headObject, .deleteObject, .copyObject,
+            .listObjectsV2, .listObjectVersions, .listMultipartUploads, .getObject, .headObject, .getObjectAttributes,
+            .deleteObject, .copyObject,
             .createMultipartUpload, .uploadPartCopy, .abortMultipartUpload, .listParts, .notImplemented:
             .none
         }

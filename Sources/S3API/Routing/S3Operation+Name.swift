@@ -4,7 +4,7 @@ extension S3Operation {
         .listBuckets,
         .createBucket, .headBucket, .deleteBucket, .getBucketLocation, .getBucketVersioning, .putBucketVersioning,
         .listObjects, .listObjectsV2, .listObjectVersions, .listMultipartUploads,
-        .putObject, .getObject, .headObject, .deleteObject, .deleteObjects, .copyObject,
+        .putObject, .getObject, .headObject, .getObjectAttributes, .deleteObject, .deleteObjects, .copyObject,
         .createMultipartUpload, .uploadPart, .uploadPartCopy, .completeMultipartUpload, .abortMultipartUpload, .listParts,
     ]
 
@@ -25,6 +25,7 @@ extension S3Operation {
         case .putObject: "PutObject"
         case .getObject: "GetObject"
         case .headObject: "HeadObject"
+        case .getObjectAttributes: "GetObjectAttributes"
         case .deleteObject: "DeleteObject"
         case .deleteObjects: "DeleteObjects"
         case .copyObject: "CopyObject"

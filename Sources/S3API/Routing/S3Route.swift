@@ -43,6 +43,7 @@ extension S3Route {
         S3Route(.bucket, .GET, "versions", .listObjectVersions),
         S3Route(.bucket, .GET, "uploads", .listMultipartUploads),
         S3Route(.bucket, .POST, "delete", .deleteObjects),
+        S3Route(.object, .GET, "attributes", .getObjectAttributes),
         S3Route(.object, .POST, "uploads", .createMultipartUpload),
         S3Route(.object, .PUT, "uploadId", with: "partNumber", .uploadPart),
         S3Route(.object, .POST, "uploadId", .completeMultipartUpload),
@@ -96,7 +97,6 @@ extension S3Route {
     private static let objects: [S3Route] = [
         S3Route(.object, .GET, "acl", .notImplemented("GetObjectAcl")),
         S3Route(.object, .PUT, "acl", .notImplemented("PutObjectAcl")),
-        S3Route(.object, .GET, "attributes", .notImplemented("GetObjectAttributes")),
         S3Route(.object, .PUT, "encryption", .notImplemented("UpdateObjectEncryption")),
         S3Route(.object, .GET, "legal-hold", .notImplemented("GetObjectLegalHold")),
         S3Route(.object, .PUT, "legal-hold", .notImplemented("PutObjectLegalHold")),

@@ -100,6 +100,7 @@ package final class S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
         case .putObject: try await operations.putObject(request)
         case .getObject: try await operations.getObject(request)
         case .headObject: try await operations.headObject(request)
+        case .getObjectAttributes: try await operations.getObjectAttributes(request)
         case .deleteObject: try await operations.deleteObject(request)
         case .deleteObjects: try await operations.deleteObjects(request)
         case .copyObject: try await operations.copyObject(request)
