@@ -131,6 +131,7 @@ package enum S3Operation: Sendable, Hashable {
     case createBucket, headBucket, deleteBucket, getBucketLocation, getBucketVersioning, putBucketVersioning
     case listObjects, listObjectsV2, listObjectVersions, listMultipartUploads
     case putObject, getObject, headObject, getObjectAttributes, deleteObject, deleteObjects, copyObject
+    case getObjectTagging, putObjectTagging, deleteObjectTagging
     case createMultipartUpload, uploadPart, uploadPartCopy, completeMultipartUpload, abortMultipartUpload, listParts
     /// A known operation of S3 that this service does not have; the name is the API reference's (`PutBucketAcl` …).
     case notImplemented(String)

@@ -72,7 +72,7 @@ extension MetadataChange {
         switch self {
         case .deleteObject, .deleteBucket, .abortMultipartUpload: true
         case .putObject, .updateMetadata, .createBucket, .setBucketVersioning, .createMultipartUpload, .putPart,
-            .completeMultipartUpload:
+            .completeMultipartUpload, .setObjectTagging, .setBucketTagging:
             false
         }
     }
@@ -86,6 +86,8 @@ extension MetadataChange {
         case .deleteObject, .deleteBucket, .abortMultipartUpload, .updateMetadata, .createBucket, .setBucketVersioning,
             .createMultipartUpload:
             record
+        case .setObjectTagging(let request): record + request.tags.encodedByteCount
+        case .setBucketTagging(let request): record + request.tags.encodedByteCount
         }
     }
 }

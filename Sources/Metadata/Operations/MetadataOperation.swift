@@ -49,6 +49,8 @@ public enum OperationType: UInt8, Sendable, CaseIterable {
     case putPart = 9
     case completeMultipartUpload = 10
     case abortMultipartUpload = 11
+    case setObjectTagging = 12
+    case setBucketTagging = 13
 }
 
 /// One change of the metadata, with its request.
@@ -63,6 +65,8 @@ public enum MetadataChange: Hashable, Sendable {
     case putPart(PutPart)
     case completeMultipartUpload(CompleteMultipartUpload)
     case abortMultipartUpload(MultipartUploadReference)
+    case setObjectTagging(SetObjectTagging)
+    case setBucketTagging(SetBucketTagging)
 
     public var opType: OperationType {
         switch self {
@@ -76,6 +80,8 @@ public enum MetadataChange: Hashable, Sendable {
         case .putPart: .putPart
         case .completeMultipartUpload: .completeMultipartUpload
         case .abortMultipartUpload: .abortMultipartUpload
+        case .setObjectTagging: .setObjectTagging
+        case .setBucketTagging: .setBucketTagging
         }
     }
 }

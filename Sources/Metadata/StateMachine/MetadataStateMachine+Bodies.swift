@@ -40,7 +40,7 @@ extension MetadataStateMachine {
         case .putObject(let request): body = request.body
         case .putPart(let request): body = request.body
         case .deleteObject, .updateMetadata, .createBucket, .deleteBucket, .setBucketVersioning, .createMultipartUpload,
-            .completeMultipartUpload, .abortMultipartUpload:
+            .completeMultipartUpload, .abortMultipartUpload, .setObjectTagging, .setBucketTagging:
             return
         }
         guard case .stored(let stored) = body else { return }

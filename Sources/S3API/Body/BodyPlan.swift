@@ -144,10 +144,10 @@ extension S3Operation {
     package var bodyKind: BodyKind {
         switch self {
         case .putObject, .uploadPart: .object
-        case .createBucket, .putBucketVersioning, .deleteObjects, .completeMultipartUpload: .document
+        case .createBucket, .putBucketVersioning, .putObjectTagging, .deleteObjects, .completeMultipartUpload: .document
         case .listBuckets, .headBucket, .deleteBucket, .getBucketLocation, .getBucketVersioning, .listObjects,
             .listObjectsV2, .listObjectVersions, .listMultipartUploads, .getObject, .headObject, .getObjectAttributes,
-            .deleteObject, .copyObject,
+            .deleteObject, .copyObject, .getObjectTagging, .deleteObjectTagging,
             .createMultipartUpload, .uploadPartCopy, .abortMultipartUpload, .listParts, .notImplemented:
             .none
         }

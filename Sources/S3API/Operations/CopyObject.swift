@@ -21,7 +21,7 @@ extension S3Operations {
             guard options.changes(info) else { throw Self.illegalSelfCopy }
             let update = UpdateObjectMetadata(
                 bucket: bucket, key: key, expectedETag: info.etag, attributes: options.attributes(of: info),
-                conditions: conditions)
+                keepsTags: options.keepsTags, conditions: conditions)
             if Self.updatesInPlace(info, options), let result = try await updateInPlace(update, request) {
                 return Self.answer(result, source: info)
             }

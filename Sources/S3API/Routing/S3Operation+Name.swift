@@ -5,6 +5,7 @@ extension S3Operation {
         .createBucket, .headBucket, .deleteBucket, .getBucketLocation, .getBucketVersioning, .putBucketVersioning,
         .listObjects, .listObjectsV2, .listObjectVersions, .listMultipartUploads,
         .putObject, .getObject, .headObject, .getObjectAttributes, .deleteObject, .deleteObjects, .copyObject,
+        .getObjectTagging, .putObjectTagging, .deleteObjectTagging,
         .createMultipartUpload, .uploadPart, .uploadPartCopy, .completeMultipartUpload, .abortMultipartUpload, .listParts,
     ]
 
@@ -29,6 +30,9 @@ extension S3Operation {
         case .deleteObject: "DeleteObject"
         case .deleteObjects: "DeleteObjects"
         case .copyObject: "CopyObject"
+        case .getObjectTagging: "GetObjectTagging"
+        case .putObjectTagging: "PutObjectTagging"
+        case .deleteObjectTagging: "DeleteObjectTagging"
         case .createMultipartUpload: "CreateMultipartUpload"
         case .uploadPart: "UploadPart"
         case .uploadPartCopy: "UploadPartCopy"

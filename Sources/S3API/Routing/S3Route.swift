@@ -44,6 +44,9 @@ extension S3Route {
         S3Route(.bucket, .GET, "uploads", .listMultipartUploads),
         S3Route(.bucket, .POST, "delete", .deleteObjects),
         S3Route(.object, .GET, "attributes", .getObjectAttributes),
+        S3Route(.object, .GET, "tagging", .getObjectTagging),
+        S3Route(.object, .PUT, "tagging", .putObjectTagging),
+        S3Route(.object, .DELETE, "tagging", .deleteObjectTagging),
         S3Route(.object, .POST, "uploads", .createMultipartUpload),
         S3Route(.object, .PUT, "uploadId", with: "partNumber", .uploadPart),
         S3Route(.object, .POST, "uploadId", .completeMultipartUpload),
@@ -105,9 +108,6 @@ extension S3Route {
         S3Route(.object, .GET, "retention", .notImplemented("GetObjectRetention")),
         S3Route(.object, .PUT, "retention", .notImplemented("PutObjectRetention")),
         S3Route(.object, .POST, "select", .notImplemented("SelectObjectContent")),
-        S3Route(.object, .GET, "tagging", .notImplemented("GetObjectTagging")),
-        S3Route(.object, .PUT, "tagging", .notImplemented("PutObjectTagging")),
-        S3Route(.object, .DELETE, "tagging", .notImplemented("DeleteObjectTagging")),
         S3Route(.object, .GET, "torrent", .notImplemented("GetObjectTorrent")),
     ]
 
