@@ -129,6 +129,7 @@ package enum S3RequestBody: Sendable {
 package enum S3Operation: Sendable, Hashable {
     case listBuckets
     case createBucket, headBucket, deleteBucket, getBucketLocation, getBucketVersioning, putBucketVersioning
+    case getBucketTagging, putBucketTagging, deleteBucketTagging
     case listObjects, listObjectsV2, listObjectVersions, listMultipartUploads
     case putObject, getObject, headObject, getObjectAttributes, deleteObject, deleteObjects, copyObject
     case getObjectTagging, putObjectTagging, deleteObjectTagging

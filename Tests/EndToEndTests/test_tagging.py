@@ -1,4 +1,4 @@
-"""Tags of objects."""
+"""Tags of objects and of buckets."""
 
 import json
 
@@ -92,8 +92,9 @@ def test_tags_that_cannot_be(s3, bucket, tags):
 def test_documents_that_are_none(server, s3, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     for body in (b"", b"<Tagging/>", b"<x/>", b"<Tagging><TagSet><Tag><Key>a</Key></Tag></TagSet></Tagging>", b"garbage"):
-        reply = raw(server, "PUT", f"/{bucket}/k?tagging", body=body)
-        assert (reply.status, reply.code) == (400, "MalformedXML")
+        for path in (f"/{bucket}/k?tagging", f"/{bucket}?tagging"):
+            reply = raw(server, "PUT", path, body=body)
+            assert (reply.status, reply.code) == (400, "MalformedXML")
     reply = raw(server, "PUT", f"/{bucket}/k", {"x-amz-tagging": "a=1&a=2"}, b"y")
     assert (reply.status, reply.code) == (400, "InvalidArgument")
 
@@ -106,9 +107,11 @@ def test_tags_outlive_the_process(own_server):
     s3.create_bucket(Bucket="outlive")
     s3.put_object(Bucket="outlive", Key="k", Body=b"x")
     s3.put_object_tagging(Bucket="outlive", Key="k", Tagging=tag_set(TAGS))
+    s3.put_bucket_tagging(Bucket="outlive", Tagging=tag_set(TAGS))
     own_server.restart()
     s3 = make_client(own_server)
     assert tags_of(s3, "outlive", "k") == TAGS
+    assert {tag["Key"]: tag["Value"] for tag in s3.get_bucket_tagging(Bucket="outlive")["TagSet"]} == TAGS
 
 
 def test_the_command_line(server, s3, bucket, tmp_path):
@@ -128,3 +131,33 @@ def test_the_command_line(server, s3, bucket, tmp_path):
     assert tags_of(s3, bucket, "copy") == {"c": "3", "d": ""}
     aws("delete-object-tagging", *place)
     assert tags_of(s3, bucket, "k") == {}
+    aws("put-bucket-tagging", "--bucket", bucket, "--tagging", "TagSet=[{Key=c,Value=3}]")
+    assert json.loads(aws("get-bucket-tagging", "--bucket", bucket)) == tag_set({"c": "3"})
+    aws("delete-bucket-tagging", "--bucket", bucket)
+
+
+# Buckets
+
+
+def test_bucket_tags(s3, alice, bucket):
+    assert error_of(lambda: s3.get_bucket_tagging(Bucket=bucket))[:2] == (404, "NoSuchTagSet")
+    for tags in (TAGS, {str(number): "x" * 256 for number in range(50)}, {"a": "1"}):
+        s3.put_bucket_tagging(Bucket=bucket, Tagging=tag_set(tags))
+        assert {tag["Key"]: tag["Value"] for tag in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]} == tags
+    too_many = tag_set({str(number): "" for number in range(51)})
+    assert error_of(lambda: s3.put_bucket_tagging(Bucket=bucket, Tagging=too_many))[:2] == (400, "InvalidTag")
+    assert error_of(lambda: alice.get_bucket_tagging(Bucket=bucket))[:2] == (403, "AccessDenied")
+    assert error_of(lambda: alice.put_bucket_tagging(Bucket=bucket, Tagging=tag_set({})))[:2] == (403, "AccessDenied")
+    for _ in range(2):
+        s3.delete_bucket_tagging(Bucket=bucket)
+        assert error_of(lambda: s3.get_bucket_tagging(Bucket=bucket))[:2] == (404, "NoSuchTagSet")
+    assert error_of(lambda: s3.get_bucket_tagging(Bucket="no-such-bucket-here"))[:2] == (404, "NoSuchBucket")
+
+
+def test_a_bucket_made_anew_has_no_tags(s3):
+    s3.create_bucket(Bucket="made-anew")
+    s3.put_bucket_tagging(Bucket="made-anew", Tagging=tag_set({"a": "1"}))
+    s3.delete_bucket(Bucket="made-anew")
+    s3.create_bucket(Bucket="made-anew")
+    assert error_of(lambda: s3.get_bucket_tagging(Bucket="made-anew"))[:2] == (404, "NoSuchTagSet")
+    s3.delete_bucket(Bucket="made-anew")

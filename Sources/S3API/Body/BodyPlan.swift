@@ -144,8 +144,11 @@ extension S3Operation {
     package var bodyKind: BodyKind {
         switch self {
         case .putObject, .uploadPart: .object
-        case .createBucket, .putBucketVersioning, .putObjectTagging, .deleteObjects, .completeMultipartUpload: .document
-        case .listBuckets, .headBucket, .deleteBucket, .getBucketLocation, .getBucketVersioning, .listObjects,
+        case .createBucket, .putBucketVersioning, .putBucketTagging, .putObjectTagging, .deleteObjects,
+            .completeMultipartUpload:
+            .document
+        case .listBuckets, .headBucket, .deleteBucket, .getBucketLocation, .getBucketVersioning,
+            .getBucketTagging, .deleteBucketTagging, .listObjects,
             .listObjectsV2, .listObjectVersions, .listMultipartUploads, .getObject, .headObject, .getObjectAttributes,
             .deleteObject, .copyObject, .getObjectTagging, .deleteObjectTagging,
             .createMultipartUpload, .uploadPartCopy, .abortMultipartUpload, .listParts, .notImplemented:

@@ -3,6 +3,7 @@ extension S3Operation {
     package static let implemented: [S3Operation] = [
         .listBuckets,
         .createBucket, .headBucket, .deleteBucket, .getBucketLocation, .getBucketVersioning, .putBucketVersioning,
+        .getBucketTagging, .putBucketTagging, .deleteBucketTagging,
         .listObjects, .listObjectsV2, .listObjectVersions, .listMultipartUploads,
         .putObject, .getObject, .headObject, .getObjectAttributes, .deleteObject, .deleteObjects, .copyObject,
         .getObjectTagging, .putObjectTagging, .deleteObjectTagging,
@@ -19,6 +20,9 @@ extension S3Operation {
         case .getBucketLocation: "GetBucketLocation"
         case .getBucketVersioning: "GetBucketVersioning"
         case .putBucketVersioning: "PutBucketVersioning"
+        case .getBucketTagging: "GetBucketTagging"
+        case .putBucketTagging: "PutBucketTagging"
+        case .deleteBucketTagging: "DeleteBucketTagging"
         case .listObjects: "ListObjects"
         case .listObjectsV2: "ListObjectsV2"
         case .listObjectVersions: "ListObjectVersions"

@@ -40,6 +40,9 @@ extension S3Route {
         S3Route(.bucket, .GET, "location", .getBucketLocation),
         S3Route(.bucket, .GET, "versioning", .getBucketVersioning),
         S3Route(.bucket, .PUT, "versioning", .putBucketVersioning),
+        S3Route(.bucket, .GET, "tagging", .getBucketTagging),
+        S3Route(.bucket, .PUT, "tagging", .putBucketTagging),
+        S3Route(.bucket, .DELETE, "tagging", .deleteBucketTagging),
         S3Route(.bucket, .GET, "versions", .listObjectVersions),
         S3Route(.bucket, .GET, "uploads", .listMultipartUploads),
         S3Route(.bucket, .POST, "delete", .deleteObjects),
@@ -72,7 +75,6 @@ extension S3Route {
         + configuration("publicAccessBlock", "PublicAccessBlock", [.GET, .PUT, .DELETE])
         + configuration("replication", "BucketReplication", [.GET, .PUT, .DELETE])
         + configuration("requestPayment", "BucketRequestPayment", [.GET, .PUT])
-        + configuration("tagging", "BucketTagging", [.GET, .PUT, .DELETE])
         + configuration("website", "BucketWebsite", [.GET, .PUT, .DELETE])
         + [
             S3Route(.bucket, .DELETE, "lifecycle", .notImplemented("DeleteBucketLifecycle")),
