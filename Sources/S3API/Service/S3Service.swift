@@ -66,7 +66,9 @@ package final class S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
     /// Checks all of a request but its body.
     func admit(_ request: HTTPRequest) throws(S3Error) -> AdmittedRequest {
         let now = configuration.clock()
-        let target = try S3Target(parsing: request.target)
+        let domains = configuration.domains
+        let target = try S3Target(
+            parsing: request.target, host: domains.isEmpty ? nil : request.headers.first(name: "host"), domains: domains)
         let operation = try S3Router.route(method: request.method, target: target, headers: request.headers)
         // A form carries its signature in its body: there is nothing here to authenticate.
         if operation == .notImplemented("PostObject") { throw .notImplemented(operation: operation.name) }
