@@ -4,6 +4,7 @@ import Glibc
 
 extension S3Keys {
     func check(_ reader: ConfigurationReader) {
+        reader.checkUnique(domains, what: "domain")
         let accounts = [root] + users
         reader.checkUnique(accounts.map(\.accessKey).filter { !$0.value.isEmpty }, what: "access key", isSecret: true)
         for (index, account) in users.enumerated() where !account.canonicalID.value.isEmpty {

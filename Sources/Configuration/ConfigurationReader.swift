@@ -95,7 +95,7 @@ final class ConfigurationSection {
 
     private func join(_ base: String, _ key: String) -> String { base.isEmpty ? key : "\(base).\(key)" }
 
-    private func entry(_ key: String) -> (value: Node, origin: ConfigurationOrigin)? {
+    func entry(_ key: String) -> (value: Node, origin: ConfigurationOrigin)? {
         known.append(key)
         guard let entry = entries.first(where: { $0.name == key }) else { return nil }
         return (entry.value, .file(path: reader.file, line: entry.line))
@@ -145,23 +145,36 @@ extension ConfigurationSection {
     private func given<Value>(
         _ key: String, _ type: ValueType<Value>, documentedDefault: String?, environment variable: String?, flag: String?
     ) -> Located<Value>? {
-        reader.record(
-            ConfigurationKey(
-                path: join(pattern, key), type: type.name, defaultValue: documentedDefault, environmentVariable: variable,
-                flag: flag))
+        record(key, typeName: type.name, default: documentedDefault, environment: variable, flag: flag)
         var found: Located<Value>?
         if let entry = entry(key) { found = parse(entry.value, key: key, type, origin: entry.origin) }
-        if let variable, let text = reader.environment[variable] {
-            found =
-                parse(RawScalar(text: text, isPlain: true), key: key, type, origin: .environment(variable: variable)) ?? found
-        }
-        if let flag, let text = reader.flags[flag] {
-            found = parse(RawScalar(text: text, isPlain: true), key: key, type, origin: .flag(flag)) ?? found
+        for (text, origin) in overrides(environment: variable, flag: flag) {
+            found = parse(RawScalar(text: text, isPlain: true), key: key, type, origin: origin) ?? found
         }
         return found
     }
 
-    private func parse<Value>(_ node: Node, key: String, _ type: ValueType<Value>, origin: ConfigurationOrigin) -> Located<
+    /// Notes that a configuration may have the key.
+    func record(
+        _ key: String, typeName: String, default documentedDefault: String? = nil, environment variable: String?, flag: String?
+    ) {
+        reader.record(
+            ConfigurationKey(
+                path: join(pattern, key), type: typeName, defaultValue: documentedDefault, environmentVariable: variable,
+                flag: flag))
+    }
+
+    /// What the environment and a flag say, the one that wins last.
+    func overrides(
+        environment variable: String?, flag: String?
+    ) -> [(text: String, origin: ConfigurationOrigin)] {
+        var found: [(text: String, origin: ConfigurationOrigin)] = []
+        if let variable, let text = reader.environment[variable] { found.append((text, .environment(variable: variable))) }
+        if let flag, let text = reader.flags[flag] { found.append((text, .flag(flag))) }
+        return found
+    }
+
+    func parse<Value>(_ node: Node, key: String, _ type: ValueType<Value>, origin: ConfigurationOrigin) -> Located<
         Value
     >? {
         guard case .scalar(let scalar) = node else {
@@ -176,7 +189,7 @@ extension ConfigurationSection {
         return parse(raw, key: key, type, origin: origin)
     }
 
-    private func parse<Value>(
+    func parse<Value>(
         _ raw: RawScalar, key: String, _ type: ValueType<Value>, origin: ConfigurationOrigin
     ) -> Located<Value>? {
         do {
@@ -219,20 +232,24 @@ extension ConfigurationSection {
         case .scalar(let scalar) where RawScalar(scalar).isNull:
             return ([], entry.origin)
         case .scalar, .mapping, .alias:
-            report(
-                at: entry.origin, key: join(path, key),
-                "must be a list (lines that begin with '- '), not \(entry.value.kindInWords)")
+            reportNoList(entry.value, key: key, at: entry.origin)
             return nil
         case .sequence(let nodes):
             let elements = nodes.enumerated().map { index, node in
                 let section = ConfigurationSection(
                     reader: reader, node: node, path: "\(join(path, key))[\(index)]", pattern: pattern,
-                    origin: .file(path: reader.file, line: node.mark?.line))
+                    origin: originOfElement(node))
                 defer { section.finish() }
                 return read(section)
             }
             return (elements, entry.origin)
         }
+    }
+
+    func originOfElement(_ node: Node) -> ConfigurationOrigin { .file(path: reader.file, line: node.mark?.line) }
+
+    func reportNoList(_ node: Node, key: String, at origin: ConfigurationOrigin) {
+        report(at: origin, key: join(path, key), "must be a list (lines that begin with '- '), not \(node.kindInWords)")
     }
 }
 

@@ -50,6 +50,7 @@ extension ServerConfiguration {
 struct S3Keys {
     var address: Located<NetworkAddress>
     var region: String
+    var domains: [Located<String>]
     var root: AccountKeys
     var users: [AccountKeys]
     var limits: ServerConfiguration.HTTPLimits
@@ -59,6 +60,7 @@ struct S3Keys {
             "address", .listenAddress, default: NetworkAddress(host: "127.0.0.1", port: 9000), environment: "RUSTFS_S3_ADDRESS",
             flag: "--s3-address")
         region = section.value("region", .region, default: "us-east-1", environment: "RUSTFS_REGION").value
+        domains = section.values("domains", .domain, environment: "RUSTFS_S3_DOMAINS", flag: "--s3-domain")
         root = AccountKeys(readingRoot: section)
         users = section.list("users") { AccountKeys(readingUser: $0) }?.elements ?? []
         limits = section.section("limits") { section in
@@ -76,7 +78,8 @@ struct S3Keys {
 
     var value: ServerConfiguration.S3 {
         ServerConfiguration.S3(
-            address: address.value, region: region, root: root.value, users: users.map(\.value), limits: limits)
+            address: address.value, region: region, domains: domains.map(\.value), root: root.value, users: users.map(\.value),
+            limits: limits)
     }
 }
 
@@ -114,6 +117,28 @@ extension ValueType<String> {
     static var accessKey: Self { key("access key", lengths: 3...128) }
     static var secretKey: Self { key("secret key", lengths: 8...128) }
     static var canonicalID: Self { key("id", lengths: 1...128) }
+    /// Of DNS (RFC 1123, section 2.1), in lower case, without a port. Not an address: nothing lies below one.
+    static var domain: Self {
+        var type = text("domain name") { (text) throws(ValueProblem) in
+            let labels = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+            let areValid = labels.allSatisfy { label in
+                (1...63).contains(label.count) && label.first != UInt8(ascii: "-") && label.last != UInt8(ascii: "-")
+                    && label.allSatisfy { isLetter($0) || isDigit($0) || $0 == UInt8(ascii: "-") }
+            }
+            guard areValid, text.utf8.count <= 253, labels.last?.allSatisfy(isDigit) == false else {
+                throw ValueProblem("is '\(text)', which is no domain name (without a port)")
+            }
+        }
+        let parse = type.parse
+        type.parse = { (raw) throws(ValueProblem) in try parse(raw).lowercased() }
+        return type
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+    }
+
     static var region: Self {
         text("region name") { (text) throws(ValueProblem) in
             guard text.utf8.count <= 64,

@@ -19,6 +19,8 @@ extension ServerConfiguration {
     package struct S3: Sendable, Equatable {
         package var address: NetworkAddress
         package var region: String
+        /// Lower-case names below which hosts name buckets.
+        package var domains: [String]
         /// The account of the operator. Its credentials are `Account.defaultKey` until something sets them.
         package var root: Account
         /// Accounts besides the root one; access keys are unique over all of them and the root one.

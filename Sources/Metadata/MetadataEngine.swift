@@ -20,6 +20,9 @@ public protocol MetadataEngine: Sendable {
     func bucketUsage(_ bucket: BucketReference, read: ReadOptions) async throws(MetadataError) -> BucketUsage
     func listBuckets(_ request: ListBuckets, read: ReadOptions) async throws(MetadataError) -> ListBucketsPage
     func setBucketVersioning(_ request: SetBucketVersioning) async throws(MetadataError)
+    func setBucketTagging(_ request: SetBucketTagging) async throws(MetadataError)
+    /// Empty: the bucket has none.
+    func getBucketTags(_ bucket: BucketReference, read: ReadOptions) async throws(MetadataError) -> [ResourceTag]
 
     // MARK: Objects
 
@@ -30,6 +33,8 @@ public protocol MetadataEngine: Sendable {
     func putObject(
         _ request: PutObject, completion: @escaping @Sendable (Result<PutObjectResult, MetadataError>) -> Void)
     func updateObjectMetadata(_ request: UpdateObjectMetadata) async throws(MetadataError) -> PutObjectResult
+    /// Throws as `headObject`. - Returns: what is said of the version, whose tags alone have changed.
+    func setObjectTagging(_ request: SetObjectTagging) async throws(MetadataError) -> PutObjectResult
     /// - Throws: `.noSuchKey` (with `deleteMarker` if one hides it), `.noSuchVersion`, `.deleteMarker` (the named version is one).
     func headObject(_ request: GetObject) async throws(MetadataError) -> ObjectInfo
     /// As `headObject`, with a reader over the bytes of that same version, whatever happens to the object meanwhile.

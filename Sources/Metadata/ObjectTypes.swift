@@ -79,11 +79,14 @@ public struct ObjectAttributes: Hashable, Sendable {
     public var storageClass: String?
     /// `x-amz-meta-…` without the prefix, names in lower case, in the order sent. At most 2 KiB in all (checked by the API).
     public var userMetadata: [MetadataField]
+    /// In the order sent. The object's, not the bytes': they change without a new version.
+    public var tags: [ResourceTag]
 
     public init(
         contentType: String? = nil, cacheControl: String? = nil, contentDisposition: String? = nil,
         contentEncoding: String? = nil, contentLanguage: String? = nil, expires: String? = nil,
-        websiteRedirectLocation: String? = nil, storageClass: String? = nil, userMetadata: [MetadataField] = []
+        websiteRedirectLocation: String? = nil, storageClass: String? = nil, userMetadata: [MetadataField] = [],
+        tags: [ResourceTag] = []
     ) {
         self.contentType = contentType
         self.cacheControl = cacheControl
@@ -94,6 +97,7 @@ public struct ObjectAttributes: Hashable, Sendable {
         self.websiteRedirectLocation = websiteRedirectLocation
         self.storageClass = storageClass
         self.userMetadata = userMetadata
+        self.tags = tags
     }
 }
 

@@ -184,16 +184,19 @@ public struct UpdateObjectMetadata: Hashable, Sendable {
     /// The tag that the caller saw: `.preconditionFailed` when the object has been replaced since.
     public var expectedETag: ETag
     public var attributes: ObjectAttributes
+    /// The object keeps the tags that it has when the change is made, whatever `attributes` says.
+    public var keepsTags: Bool
     public var conditions: WriteConditions
 
     public init(
-        bucket: BucketReference, key: ObjectKey, expectedETag: ETag, attributes: ObjectAttributes,
+        bucket: BucketReference, key: ObjectKey, expectedETag: ETag, attributes: ObjectAttributes, keepsTags: Bool = false,
         conditions: WriteConditions = WriteConditions()
     ) {
         self.bucket = bucket
         self.key = key
         self.expectedETag = expectedETag
         self.attributes = attributes
+        self.keepsTags = keepsTags
         self.conditions = conditions
     }
 }

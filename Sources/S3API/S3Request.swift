@@ -31,6 +31,8 @@ package struct S3Request: Sendable {
     package var nowMilliseconds: UInt64
     /// The request came over TLS.
     package var isSecure: Bool
+    /// The bucket was named by the host, not by the path.
+    package var isVirtualHosted: Bool
     package var eventLoop: any EventLoop
     /// What reads of this request ask of the state.
     package var read: ReadOptions
@@ -40,7 +42,8 @@ package struct S3Request: Sendable {
     package init(
         operation: S3Operation, method: HTTPMethod, bucket: String, key: [UInt8], query: S3Query, headers: HTTPHeaders,
         identity: S3Identity, body: S3RequestBody, requestID: String, nowMilliseconds: UInt64, isSecure: Bool = false,
-        eventLoop: any EventLoop, read: ReadOptions = .linearizable, write: WriteConsistency = .strong
+        isVirtualHosted: Bool = false, eventLoop: any EventLoop, read: ReadOptions = .linearizable,
+        write: WriteConsistency = .strong
     ) {
         self.operation = operation
         self.method = method
@@ -53,6 +56,7 @@ package struct S3Request: Sendable {
         self.requestID = requestID
         self.nowMilliseconds = nowMilliseconds
         self.isSecure = isSecure
+        self.isVirtualHosted = isVirtualHosted
         self.eventLoop = eventLoop
         self.read = read
         self.write = write
@@ -129,9 +133,11 @@ package enum S3RequestBody: Sendable {
 package enum S3Operation: Sendable, Hashable {
     case listBuckets
     case createBucket, headBucket, deleteBucket, getBucketLocation, getBucketVersioning, putBucketVersioning
+    case getBucketTagging, putBucketTagging, deleteBucketTagging
     case listObjects, listObjectsV2, listObjectVersions, listMultipartUploads
-    case putObject, getObject, headObject, deleteObject, deleteObjects, copyObject
-    case createMultipartUpload, uploadPart, completeMultipartUpload, abortMultipartUpload, listParts
+    case putObject, getObject, headObject, getObjectAttributes, deleteObject, deleteObjects, copyObject
+    case getObjectTagging, putObjectTagging, deleteObjectTagging
+    case createMultipartUpload, uploadPart, uploadPartCopy, completeMultipartUpload, abortMultipartUpload, listParts
     /// A known operation of S3 that this service does not have; the name is the API reference's (`PutBucketAcl` …).
     case notImplemented(String)
 }

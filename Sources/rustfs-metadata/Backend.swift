@@ -42,6 +42,7 @@ struct Backend<Engine: ServedEngine>: Sendable {
                 owner: Owner(canonicalID: account.canonicalID, displayName: account.displayName))
         }
         var service = S3ServiceConfiguration(region: configuration.s3.region, credentials: S3CredentialStore(credentials))
+        service.domains = S3Domains(configuration.s3.domains)
         if let replication = configuration.metadata.replication { service.readConsistency = ReadConsistency(replication) }
         s3Handler = S3Service(
             engine: engine, configuration: service,

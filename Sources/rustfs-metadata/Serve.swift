@@ -26,6 +26,9 @@ struct Serve: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where S3 clients connect; port 0 takes a free one.", valueName: "host:port"))
     var s3Address: String?
 
+    @Option(help: ArgumentHelp("Domain below which hosts name buckets; may be given several times.", valueName: "domain"))
+    var s3Domain: [String] = []
+
     @Option(help: ArgumentHelp("Where metrics and health are served.", valueName: "host:port"))
     var adminAddress: String?
 
@@ -58,7 +61,10 @@ struct Serve: AsyncParsableCommand {
     }
 
     private func load() throws -> LoadedConfiguration {
-        let flags = ["--data": data, "--s3-address": s3Address, "--admin-address": adminAddress, "--log-level": logLevel]
+        let flags = [
+            "--data": data, "--s3-address": s3Address, "--s3-domain": s3Domain.isEmpty ? nil : s3Domain.joined(separator: ","),
+            "--admin-address": adminAddress, "--log-level": logLevel,
+        ]
         do throws(ConfigurationError) {
             return try ServerConfiguration.load(
                 file: config, environment: ProcessInfo.processInfo.environment, flags: flags.compactMapValues { $0 })

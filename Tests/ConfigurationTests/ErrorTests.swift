@@ -56,6 +56,16 @@ struct ErrorTests {
         ("s3:\n  secret_key: short", "t.yaml:2: s3.secret_key: has 5 characters; it must have 8 to 128"),
         ("s3:\n  secret_key: \"with\\ttab-inside\"", "t.yaml:2: s3.secret_key: contains a control character"),
         ("s3:\n  region: 'us east'", "t.yaml:2: s3.region: is 'us east'; a region is"),
+        ("s3:\n  domains: text", "t.yaml:2: s3.domains: must be a list"),
+        ("s3:\n  domains: {a: b}", "t.yaml:2: s3.domains: must be a list"),
+        ("s3:\n  domains: [a.b, {c: d}]", "t.yaml:2: s3.domains[1]: must be one value (domain name), not a map"),
+        ("s3:\n  domains:\n    - a.b\n    -\n", "t.yaml:4: s3.domains[1]: has no value"),
+        ("s3:\n  domains: [a_b]", "t.yaml:2: s3.domains[0]: is 'a_b', which is no domain name"),
+        ("s3:\n  domains: [10.0.0.1]", "t.yaml:2: s3.domains[0]: is '10.0.0.1', which is no domain name"),
+        ("s3:\n  domains: ['a.b:9000']", "t.yaml:2: s3.domains[0]: is 'a.b:9000', which is no domain name"),
+        ("s3:\n  domains: [.a.b]", "t.yaml:2: s3.domains[0]: is '.a.b', which is no domain name"),
+        ("s3:\n  domains: [a-.b]", "t.yaml:2: s3.domains[0]: is 'a-.b', which is no domain name"),
+        ("s3:\n  domains: [a.b, A.B]", "t.yaml:2: s3.domains[1]: the domain a.b is used twice, also by s3.domains[0]"),
         ("data_dir: ''", "t.yaml:1: data_dir: is empty"),
         ("data_dir: \"a\\0b\"", "t.yaml:1: data_dir: contains a control character"),
         ("storage:\n  block_cache_bytes: -1", "t.yaml:2: storage.block_cache_bytes: is -1; it must be between"),
@@ -220,6 +230,8 @@ struct ErrorTests {
             ),
             ([:], ["--log-level": "loud"], "option --log-level: log.level: is 'loud'"),
             ([:], ["--data": ""], "option --data: data_dir: is empty"),
+            ([:], ["--s3-domain": "a.b,c_d"], "option --s3-domain: s3.domains: is 'c_d'"),
+            (["RUSTFS_S3_DOMAINS": "a..b"], [:], "environment variable RUSTFS_S3_DOMAINS: s3.domains: is 'a..b'"),
         ])
     func otherOrigins(environment: [String: String], flags: [String: String], expected: String) {
         let errors = errors("", environment: environment, flags: flags)

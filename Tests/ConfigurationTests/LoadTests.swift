@@ -25,6 +25,7 @@ struct LoadTests {
         #expect(configuration.s3.root.secretKey == "rustfsadmin")
         #expect(configuration.s3.root.usesDefaultCredentials)
         #expect(configuration.s3.users == [])
+        #expect(configuration.s3.domains == [])
         #expect(configuration.admin.address == NetworkAddress(host: "127.0.0.1", port: 9100))
         #expect(configuration.tls == nil)
         #expect(configuration.log.level == .info)
@@ -69,6 +70,21 @@ struct LoadTests {
         #expect(loaded.configuration.s3.users.map(\.displayName) == ["Example Reader"])
         #expect(loaded.configuration.metadata.local.kvPath == "/var/lib/rustfs-metadata/metadata/kv")
         #expect(!loaded.configuration.s3.root.usesDefaultCredentials)
+    }
+
+    @Test("Domains are a list in the file, and words between commas elsewhere")
+    func domains() throws {
+        let yaml = "s3:\n  domains:\n    - S3.Example.com\n    - localhost\n"
+        let environment = ["RUSTFS_S3_DOMAINS": "one.example, two.example,"]
+        #expect(try parse(yaml).configuration.s3.domains == ["s3.example.com", "localhost"])
+        #expect(try parse("s3: {domains: [a.b, 1.c]}").configuration.s3.domains == ["a.b", "1.c"])
+        #expect(try parse("s3:\n  domains:\n").configuration.s3.domains == [])
+        #expect(try parse("s3: {domains: []}").configuration.s3.domains == [])
+        #expect(try parse(yaml, environment: environment).configuration.s3.domains == ["one.example", "two.example"])
+        #expect(
+            try parse(yaml, environment: environment, flags: ["--s3-domain": "three.example"]).configuration.s3.domains
+                == ["three.example"])
+        #expect(try parse(yaml, environment: ["RUSTFS_S3_DOMAINS": ""]).configuration.s3.domains == [])
     }
 
     @Test("A flag wins over the environment, the environment over the file, the file over the default")

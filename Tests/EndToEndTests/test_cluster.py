@@ -72,6 +72,33 @@ def test_it_forms_within_seconds(cluster, far_behind):
     assert {member["id"] for member in found[0]["nodes"]} == {1, 2, 3}
 
 
+def test_tags_and_copied_parts_are_seen_on_every_node(cluster):
+    first, second, third = (node.client() for node in cluster.nodes)
+    tags = b"<Tagging><TagSet><Tag><Key>k</Key><Value>%s</Value></Tag></TagSet></Tagging>"
+    for name in (b"1", b"2"):
+        assert put(cluster.nodes[0], "tagged", b"body").status == 200
+        assert second.request("PUT", f"/{BUCKET}/tagged", query="tagging=", body=tags % name).status == 200
+        assert third.request("PUT", f"/{BUCKET}", query="tagging=", body=tags % name).status == 204
+        for client in (first, second, third):
+            assert b"<Value>%s</Value>" % name in client.request("GET", f"/{BUCKET}/tagged", query="tagging=").body
+            assert b"<Value>%s</Value>" % name in client.request("GET", f"/{BUCKET}", query="tagging=").body
+    assert first.request("DELETE", f"/{BUCKET}", query="tagging=").status == 204
+    assert second.request("GET", f"/{BUCKET}", query="tagging=").status == 404
+    started = second.request("POST", f"/{BUCKET}/copied", query="uploads=").body.decode()
+    upload = started.split("<UploadId>")[1].split("<")[0]
+    part = third.request(
+        "PUT", f"/{BUCKET}/copied", query=f"partNumber=1&uploadId={upload}",
+        headers={"x-amz-copy-source": f"/{BUCKET}/tagged", "x-amz-copy-source-range": "bytes=1-2"})
+    assert part.status == 200, part.body
+    tag = part.body.decode().split("<ETag>")[1].split("<")[0]
+    done = first.request(
+        "POST", f"/{BUCKET}/copied", query=f"uploadId={upload}",
+        body=f"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part></CompleteMultipartUpload>".encode())
+    assert done.status == 200, done.body
+    assert get(cluster.nodes[1], "copied").body == b"od"
+    cluster.wait_until_equal()
+
+
 def test_followers_know_how_all_nodes_are(cluster):
     """Each node's status, not only the leader's, tells how all are, and how far."""
     def seen(node):

@@ -58,6 +58,7 @@ import Testing
                 ("next bucket", [UInt64(NextBucketRecord.layoutVersion)]),
                 ("null index", [UInt64(NullIndexRecord.layoutVersion)]),
                 ("completed", [UInt64(CompletedRecord.layoutVersion)]),
+                ("bucket tags", [UInt64(BucketTagsRecord.layoutVersion)]),
                 ("abandoned", [UInt64(AbandonedRecord.layoutVersion)]),
                 ("body reference", [UInt64(BodyReference.layoutVersion)]),
             ]),
@@ -95,6 +96,7 @@ import Testing
                 ("owner, bucket and location bytes", [UInt64(RecordLimits.nameByteCountMax)]),
                 ("attributes bytes", [UInt64(RecordLimits.attributesByteCountMax)]),
                 ("user fields", [UInt64(RecordLimits.userMetadataCountMax)]),
+                ("tags", [UInt64(RecordLimits.tagCountMax)]), ("tags bytes", [UInt64(RecordLimits.tagsByteCountMax)]),
                 ("parts of an upload", [UInt64(MetadataStateMachine.partCountMax)]),
                 ("bytes of a part before the last", [MetadataStateMachine.partByteCountMin]),
                 ("uploads aborted with their bucket", [UInt64(MetadataStateMachine.uploadsAbortedWithBucketCountMax)]),
@@ -156,16 +158,17 @@ import Testing
             checksum: ObjectChecksum(algorithm: .crc32, kind: .composite, digest: [9, 10, 11, 12]),
             owner: Owner(canonicalID: "id", displayName: "n"),
             attributes: ObjectAttributes(
-                cacheControl: "c", storageClass: "S", userMetadata: [MetadataField(name: "k", value: "v")]),
+                cacheControl: "c", storageClass: "S", userMetadata: [MetadataField(name: "k", value: "v")],
+                tags: [ResourceTag(key: "t", value: "u")]),
             bodyHash: 0, bodyID: BodyID(origin: 1, sequence: 2))
         let expected: [UInt8] = [
-            1, 8, 1, 1, 8, 0, 2, 0, 1, 0, 1, 0,
+            2, 8, 1, 1, 8, 0, 2, 0, 1, 0, 1, 0,
             2, 1, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0,
             5, 4, 0, 0, 0, 0, 0, 0, 7, 6, 0, 0, 0, 0, 0, 0,
             0, 0, 0, 0, 0, 0, 0, 0,
             0x69, 0x64, 0x6E, 0x53, 9, 10, 11, 12,
             1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0,
-            2, 1, 0, 0x63, 1, 0, 1, 0, 0x6B, 1, 0, 0x76,
+            2 | 128, 1, 0, 0x63, 1, 0, 1, 0, 0x6B, 1, 0, 0x76, 1, 0, 1, 0, 0x74, 1, 0, 0x75,
         ]
         #expect(record.encode() == expected)
     }

@@ -54,6 +54,14 @@ extension CoordinatedEngine {
         }
     }
 
+    package func getBucketTags(
+        _ bucket: BucketReference, read options: ReadOptions
+    ) async throws(MetadataError) -> [ResourceTag] {
+        try await read(options, .callerFirst) { reader throws(MetadataReadError) in
+            try reader.metadata.tags(of: try reader.bucket(bucket))
+        }
+    }
+
     package func listBuckets(
         _ request: ListBuckets, read options: ReadOptions
     ) async throws(MetadataError) -> ListBucketsPage {

@@ -16,6 +16,10 @@ extension CoordinatedEngine {
         _ = try await write(.setBucketVersioning(request))
     }
 
+    package func setBucketTagging(_ request: SetBucketTagging) async throws(MetadataError) {
+        _ = try await write(.setBucketTagging(request))
+    }
+
     // MARK: Objects
 
     package func putObject(_ request: PutObject) async throws(MetadataError) -> PutObjectResult {
@@ -70,6 +74,10 @@ extension CoordinatedEngine {
 
     package func updateObjectMetadata(_ request: UpdateObjectMetadata) async throws(MetadataError) -> PutObjectResult {
         try await write(.updateMetadata(request)).put
+    }
+
+    package func setObjectTagging(_ request: SetObjectTagging) async throws(MetadataError) -> PutObjectResult {
+        try await write(.setObjectTagging(request)).put
     }
 
     package func deleteObject(_ request: DeleteObject) async throws(MetadataError) -> DeleteObjectResult {

@@ -81,7 +81,7 @@ extension MetadataChange {
         switch self {
         case .deleteObject, .deleteBucket, .abortMultipartUpload, .abandonBodies: true
         case .putObject, .updateMetadata, .createBucket, .setBucketVersioning, .createMultipartUpload, .putPart,
-            .completeMultipartUpload:
+            .completeMultipartUpload, .setObjectTagging, .setBucketTagging:
             false
         }
     }
@@ -95,6 +95,8 @@ extension MetadataChange {
         case .deleteObject, .deleteBucket, .abortMultipartUpload, .updateMetadata, .createBucket, .setBucketVersioning,
             .createMultipartUpload:
             record
+        case .setObjectTagging(let request): record + request.tags.encodedByteCount
+        case .setBucketTagging(let request): record + request.tags.encodedByteCount
         case .abandonBodies(let ids): record + 16 * ids.count
         }
     }

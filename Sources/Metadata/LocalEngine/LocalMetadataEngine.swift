@@ -81,6 +81,16 @@ public final class LocalMetadataEngine: MetadataEngine {
         try await core.setBucketVersioning(request)
     }
 
+    public func setBucketTagging(_ request: SetBucketTagging) async throws(MetadataError) {
+        try await core.setBucketTagging(request)
+    }
+
+    public func getBucketTags(
+        _ bucket: BucketReference, read: ReadOptions
+    ) async throws(MetadataError) -> [ResourceTag] {
+        try await core.getBucketTags(bucket, read: read)
+    }
+
     // MARK: Objects
 
     public func putObject(_ request: PutObject) async throws(MetadataError) -> PutObjectResult {
@@ -95,6 +105,10 @@ public final class LocalMetadataEngine: MetadataEngine {
 
     public func updateObjectMetadata(_ request: UpdateObjectMetadata) async throws(MetadataError) -> PutObjectResult {
         try await core.updateObjectMetadata(request)
+    }
+
+    public func setObjectTagging(_ request: SetObjectTagging) async throws(MetadataError) -> PutObjectResult {
+        try await core.setObjectTagging(request)
     }
 
     public func headObject(_ request: GetObject) async throws(MetadataError) -> ObjectInfo {

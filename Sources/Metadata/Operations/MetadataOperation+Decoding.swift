@@ -91,6 +91,9 @@ private struct OperationDecoder {
         case .putPart: .putPart(try readPutPart())
         case .completeMultipartUpload: .completeMultipartUpload(try readCompleteMultipartUpload())
         case .abortMultipartUpload: .abortMultipartUpload(try readUpload())
+        case .setObjectTagging: .setObjectTagging(try readSetObjectTagging())
+        case .setBucketTagging:
+            .setBucketTagging(SetBucketTagging(bucket: try readBucket(), tags: try readTags()))
         case .abandonBodies: .abandonBodies(try readBodyIDs())
         }
     }
@@ -113,13 +116,7 @@ private struct OperationDecoder {
     private mutating func readDeleteObject() throws(DecodingError) -> DeleteObject {
         let bucket = try readBucket()
         let key = try readKey()
-        let versionID: VersionID?
-        switch try readUInt8() {
-        case 0: versionID = nil
-        case 1: versionID = .null
-        case 2: versionID = .version(try readPosition())
-        default: throw DecodingError("a version id is of an unknown kind")
-        }
+        let versionID = try readVersionID()
         let owner = try readOwner()
         return DeleteObject(
             bucket: bucket, key: key, versionID: versionID, owner: owner, conditions: try readConditions())
@@ -130,8 +127,17 @@ private struct OperationDecoder {
         let key = try readKey()
         let etag = try readETag()
         let attributes = try readAttributes()
+        let keepsTags = try readPresence()
         return UpdateObjectMetadata(
-            bucket: bucket, key: key, expectedETag: etag, attributes: attributes, conditions: try readConditions())
+            bucket: bucket, key: key, expectedETag: etag, attributes: attributes, keepsTags: keepsTags,
+            conditions: try readConditions())
+    }
+
+    private mutating func readSetObjectTagging() throws(DecodingError) -> SetObjectTagging {
+        let bucket = try readBucket()
+        let key = try readKey()
+        let versionID = try readVersionID()
+        return SetObjectTagging(bucket: bucket, key: key, versionID: versionID, tags: try readTags())
     }
 
     private mutating func readCreateMultipartUpload() throws(DecodingError) -> CreateMultipartUpload {
@@ -205,6 +211,15 @@ private struct OperationDecoder {
         return CommitPosition(index: index, offset: try readUInt32())
     }
 
+    private mutating func readVersionID() throws(DecodingError) -> VersionID? {
+        switch try readUInt8() {
+        case 0: return nil
+        case 1: return .null
+        case 2: return .version(try readPosition())
+        default: throw DecodingError("a version id is of an unknown kind")
+        }
+    }
+
     private mutating func readETag() throws(DecodingError) -> ETag {
         let high = try readUInt64()
         let low = try readUInt64()
@@ -258,7 +273,19 @@ private struct OperationDecoder {
             let name = try readText()
             attributes.userMetadata.append(MetadataField(name: name, value: try readText()))
         }
+        attributes.tags = try readTags()
         return attributes
+    }
+
+    private mutating func readTags() throws(DecodingError) -> [ResourceTag] {
+        let count = try readCount(elementByteCountMin: 8)
+        var tags: [ResourceTag] = []
+        tags.reserveCapacity(count)
+        for _ in 0..<count {
+            let key = try readText()
+            tags.append(ResourceTag(key: key, value: try readText()))
+        }
+        return tags
     }
 
     private mutating func readBody() throws(DecodingError) -> ObjectBody {

@@ -3,9 +3,9 @@ import ObjectDataStore
 
 /// Writing an operation (docs/formats/operation.md). Integers are little-endian; a text is its length in 32 bits and its bytes.
 extension MetadataOperation {
-    package static let layoutVersion: UInt8 = 1
+    package static let layoutVersion: UInt8 = 2
     /// Of an operation whose body's holders are named.
-    package static let heldLayoutVersion: UInt8 = 2
+    package static let heldLayoutVersion: UInt8 = 3
     /// No body has more holders.
     package static let bodyHolderCountMax = 255
     /// Layout version, type, opID, timestamp.
@@ -70,6 +70,14 @@ extension [UInt8] {
         case .putPart(let request): write(request)
         case .completeMultipartUpload(let request): write(request)
         case .abortMultipartUpload(let request): write(request)
+        case .setObjectTagging(let request):
+            write(request.bucket)
+            write(request.key)
+            write(request.versionID)
+            write(request.tags)
+        case .setBucketTagging(let request):
+            write(request.bucket)
+            write(request.tags)
         case .abandonBodies(let ids):
             appendLittleEndian(UInt32(ids.count))
             for id in ids { write(id) }
@@ -92,13 +100,7 @@ extension [UInt8] {
     private mutating func write(_ request: DeleteObject) {
         write(request.bucket)
         write(request.key)
-        switch request.versionID {
-        case nil: append(UInt8(0))
-        case .null?: append(UInt8(1))
-        case .version(let position)?:
-            append(UInt8(2))
-            write(position)
-        }
+        write(request.versionID)
         write(request.owner)
         write(request.conditions)
     }
@@ -108,6 +110,7 @@ extension [UInt8] {
         write(request.key)
         write(request.expectedETag)
         write(request.attributes)
+        append(request.keepsTags ? 1 : 0)
         write(request.conditions)
     }
 
@@ -174,6 +177,16 @@ extension [UInt8] {
         appendLittleEndian(position.offset)
     }
 
+    private mutating func write(_ versionID: VersionID?) {
+        switch versionID {
+        case nil: append(UInt8(0))
+        case .null?: append(UInt8(1))
+        case .version(let position)?:
+            append(UInt8(2))
+            write(position)
+        }
+    }
+
     private mutating func write(_ bucket: BucketReference) {
         write(bucket.name)
         write(bucket.requiredOwner)
@@ -224,6 +237,15 @@ extension [UInt8] {
         for field in attributes.userMetadata {
             write(field.name)
             write(field.value)
+        }
+        write(attributes.tags)
+    }
+
+    private mutating func write(_ tags: [ResourceTag]) {
+        appendLittleEndian(UInt32(tags.count))
+        for tag in tags {
+            write(tag.key)
+            write(tag.value)
         }
     }
 

@@ -64,6 +64,8 @@ public enum OperationType: UInt8, Sendable, CaseIterable {
     case putPart = 9
     case completeMultipartUpload = 10
     case abortMultipartUpload = 11
+    case setObjectTagging = 12
+    case setBucketTagging = 13
     case abandonBodies = 14
 }
 
@@ -79,6 +81,8 @@ public enum MetadataChange: Hashable, Sendable {
     case putPart(PutPart)
     case completeMultipartUpload(CompleteMultipartUpload)
     case abortMultipartUpload(MultipartUploadReference)
+    case setObjectTagging(SetObjectTagging)
+    case setBucketTagging(SetBucketTagging)
     /// Of uploads that came to no record: none may name them from now on. At most `MetadataOperation.batchCountMax`.
     case abandonBodies([BodyID])
 
@@ -94,6 +98,8 @@ public enum MetadataChange: Hashable, Sendable {
         case .putPart: .putPart
         case .completeMultipartUpload: .completeMultipartUpload
         case .abortMultipartUpload: .abortMultipartUpload
+        case .setObjectTagging: .setObjectTagging
+        case .setBucketTagging: .setBucketTagging
         case .abandonBodies: .abandonBodies
         }
     }
@@ -105,7 +111,7 @@ public enum MetadataChange: Hashable, Sendable {
         case .putObject(let request): body = request.body
         case .putPart(let request): body = request.body
         case .deleteObject, .updateMetadata, .createBucket, .deleteBucket, .setBucketVersioning, .createMultipartUpload,
-            .completeMultipartUpload, .abortMultipartUpload, .abandonBodies:
+            .completeMultipartUpload, .abortMultipartUpload, .abandonBodies, .setObjectTagging, .setBucketTagging:
             return nil
         }
         if case .stored(let stored) = body { return stored }

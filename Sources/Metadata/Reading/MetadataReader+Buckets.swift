@@ -13,6 +13,11 @@ extension MetadataReader {
         return counters.usage
     }
 
+    /// Empty: it has none.
+    package func tags(of bucket: BucketRecord) throws(MetadataReadError) -> [ResourceTag] {
+        try record(KeySchema.bucketTags(bucket.id), in: KeySchema.system, BucketTagsRecord.decode)?.tags ?? []
+    }
+
     /// The owner's buckets in the order of their names. Others' buckets are passed over one by one.
     package func listBuckets(_ request: ListBuckets) throws(MetadataReadError) -> ListBucketsPage {
         let countMax = min(max(request.maxBuckets, 0), 10_000)

@@ -52,6 +52,7 @@ package enum KeySchema {
     package static let countersPrefix = Array("counters".utf8)
     package static let nullIndexPrefix = Array("null".utf8)
     package static let completedPrefix = Array("completed".utf8)
+    package static let bucketTagsPrefix = Array("tags".utf8)
     package static let abandonedPrefix = Array("abandoned".utf8)
     /// What the replication layer keeps; its layouts are its own (docs/formats/replicated-state.md).
     package static let replicationPrefix = Array("replication/".utf8)
@@ -62,6 +63,14 @@ package enum KeySchema {
     package static func counters(_ bucket: BucketID) -> [UInt8] {
         var key = reserve(countersPrefix.count + bucketIDByteCount)
         key.append(contentsOf: countersPrefix)
+        key.appendBigEndian(bucket.value)
+        return key
+    }
+
+    /// Where a bucket's tags are, if it has any.
+    package static func bucketTags(_ bucket: BucketID) -> [UInt8] {
+        var key = reserve(bucketTagsPrefix.count + bucketIDByteCount)
+        key.append(contentsOf: bucketTagsPrefix)
         key.appendBigEndian(bucket.value)
         return key
     }

@@ -2,7 +2,7 @@ package import ObjectDataStore
 
 /// The value in `uploads`: what an upload was started with. The key holds the object's key and the upload's id.
 package struct UploadRecord: Hashable, Sendable {
-    package static let layoutVersion: UInt8 = 1
+    package static let layoutVersion: UInt8 = 2
     /// In place of an algorithm or kind: none was asked for.
     package static let noneCode: UInt8 = 0xFF
 

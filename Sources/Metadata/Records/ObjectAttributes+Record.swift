@@ -1,4 +1,5 @@
-/// The attributes' part of a record: a byte that says which of the seven header texts are there, those texts, the user's fields.
+/// The attributes' part of a record: a byte that says which of the seven header texts are there and whether tags are, those texts, the
+/// user's fields, the tags.
 /// The storage class stands elsewhere (in the head of a version, before the attributes of an upload), since listings show it.
 extension ObjectAttributes {
     /// An upper bound, for reserving memory once.
@@ -7,6 +8,7 @@ extension ObjectAttributes {
         byteCount += textByteCount(contentEncoding) + textByteCount(contentLanguage) + textByteCount(expires)
         byteCount += textByteCount(websiteRedirectLocation)
         for field in userMetadata { byteCount += 4 + field.name.utf8.count + field.value.utf8.count }
+        if !tags.isEmpty { byteCount += tags.encodedByteCount }
         return byteCount
     }
 
@@ -29,19 +31,22 @@ extension ObjectAttributes {
         append(contentLanguage, bit: 16, to: &bytes)
         append(expires, bit: 32, to: &bytes)
         append(websiteRedirectLocation, bit: 64, to: &bytes)
+        if !tags.isEmpty { presence |= Self.tagsBit }
         bytes[presenceOffset] = presence
         bytes.appendLittleEndian(UInt16(userMetadata.count))
         for field in userMetadata {
             bytes.appendString(field.name)
             bytes.appendString(field.value)
         }
+        if !tags.isEmpty { tags.appendRecord(to: &bytes) }
     }
+
+    private static let tagsBit: UInt8 = 128
 
     package static func readRecord(
         _ reader: inout RecordReader, _ bytes: RawSpan, storageClass: String?
     ) throws(RecordDamage) -> ObjectAttributes {
         let presence = try reader.readUInt8(bytes)
-        guard presence < 128 else { throw RecordDamage("ObjectAttributes", "a flag is unknown") }
         func text(_ bit: UInt8, _ reader: inout RecordReader) throws(RecordDamage) -> String? {
             presence & bit == 0 ? nil : try reader.readString(bytes)
         }
@@ -58,6 +63,7 @@ extension ObjectAttributes {
             let name = try reader.readString(bytes)
             attributes.userMetadata.append(MetadataField(name: name, value: try reader.readString(bytes)))
         }
+        if presence & tagsBit != 0 { attributes.tags = try .readRecord(&reader, bytes) }
         return attributes
     }
 }

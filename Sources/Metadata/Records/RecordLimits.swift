@@ -9,6 +9,11 @@ package enum RecordLimits {
     /// All texts of an object's attributes together. Below 65,535, so that each fits a length of 16 bits.
     package static let attributesByteCountMax = 32 * 1024
     package static let userMetadataCountMax = 2048
+    /// Of an object or a bucket: what S3 lets a bucket have.
+    package static let tagCountMax = 50
+    /// All tags of a bucket together: above what 50 tags of the longest keys and values take. Below 65,535, so that each text fits a
+    /// length of 16 bits.
+    package static let tagsByteCountMax = 60 * 1024
     /// 2^48 (256 TiB): so that no sum of sizes can overflow.
     package static let bodyByteCountMax: UInt64 = 1 << 48
 
@@ -16,8 +21,15 @@ package enum RecordLimits {
     package static func violation(_ attributes: ObjectAttributes) -> MetadataError? {
         let storageClassByteCount = attributes.storageClass?.utf8.count ?? 0
         guard attributes.encodedByteCountMax + storageClassByteCount <= attributesByteCountMax,
-            attributes.userMetadata.count <= userMetadataCountMax
+            attributes.userMetadata.count <= userMetadataCountMax, attributes.tags.count <= tagCountMax
         else { return MetadataError(.limitExceeded, "the object's attributes are too large") }
+        return nil
+    }
+
+    package static func violation(_ tags: [ResourceTag]) -> MetadataError? {
+        guard tags.count <= tagCountMax, tags.encodedByteCount <= tagsByteCountMax else {
+            return MetadataError(.limitExceeded, "the tags are too many or too large")
+        }
         return nil
     }
 

@@ -53,7 +53,7 @@ package struct VersionRecord: Hashable, Sendable {
     /// Where the fields of fixed width stand. After them: owner's id, owner's name, storage class, checksum digest, body id,
     /// the rest of the attributes.
     package enum Layout {
-        package static let version: UInt8 = 1
+        package static let version: UInt8 = 2
         package static let versionOffset = 0
         package static let flagsOffset = 1
         package static let checksumAlgorithmOffset = 2

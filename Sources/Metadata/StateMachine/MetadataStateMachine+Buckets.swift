@@ -103,12 +103,15 @@ extension MetadataStateMachine {
         guard let entry = bucketCache[bucket.name] else { preconditionFailure("a bucket in use is in the cache") }
         guard entry.counters.versions == 0 else { throw .refused(.bucketNotEmpty) }
         let uploads = try uploadsToAbort(with: bucket, writer)
+        let tagsKey = KeySchema.bucketTags(bucket.id)
+        let tags = try writer.read(tagsKey, in: KeySchema.system, BucketTagsRecord.decode)
 
         for upload in uploads { remove(upload, &writer, &effects) }
         writer.delete(KeySchema.bucket(bucket.name), in: KeySchema.buckets, removing: entry.recordContribution)
         if let contribution = entry.countersContribution {
             writer.delete(KeySchema.counters(bucket.id), in: KeySchema.system, removing: contribution)
         }
+        if let tags { writer.delete(tagsKey, in: KeySchema.system, removing: tags.contribution) }
         bucketCache.remove(bucket.name)
         effects.changedBuckets.append(bucket.name)
         return .done

@@ -69,14 +69,7 @@ extension MetadataStateMachine {
         _ versionID: VersionID, _ request: DeleteObject, _ state: KeyState,
         _ writer: inout DigestingTransaction<some KeyValueTransaction>, _ effects: inout ApplyEffects
     ) throws(ApplyStop) -> MetadataReply {
-        let named: StoredVersion?
-        switch versionID {
-        case .null: named = try nullVersion(state, writer)
-        case .version(let position):
-            // A null version at that place is not called by its position.
-            let found = try version(state.bucket, state.objectKey, at: position, writer)
-            named = found.flatMap { $0.head.isNull ? nil : $0 }
-        }
+        let named = try version(versionID, state, writer)
         // The conditions are about the version to be removed.
         try refuse(request.conditions.refusal(named))
 
@@ -112,12 +105,16 @@ extension MetadataStateMachine {
 
         var record = stored.record
         record.attributes = request.attributes
+        if request.keepsTags {
+            record.attributes.tags = stored.record.attributes.tags
+            try refuse(RecordLimits.violation(record.attributes))
+        }
         record.modifiedMilliseconds = context.timestamp
         writer.put(record.encode(), for: object.key, in: KeySchema.objects, replacing: object.contribution)
         return .put(Self.result(record, .null, bucket))
     }
 
-    private static func absence(_ state: KeyState) -> MetadataError {
+    static func absence(_ state: KeyState) -> MetadataError {
         MetadataError(
             .noSuchKey, deleteMarker: state.newest.map { $0.head.flags.versionID(at: $0.position) },
             lastModifiedMilliseconds: state.newest?.head.modifiedMilliseconds)

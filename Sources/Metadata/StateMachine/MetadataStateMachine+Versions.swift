@@ -91,6 +91,19 @@ extension MetadataStateMachine {
         return version
     }
 
+    /// The version that a client names.
+    func version(
+        _ id: VersionID, _ state: KeyState, _ writer: DigestingTransaction<some KeyValueTransaction>
+    ) throws(ApplyStop) -> StoredVersion? {
+        switch id {
+        case .null: return try nullVersion(state, writer)
+        case .version(let position):
+            // A null version at that place is not called by its position.
+            let found = try version(state.bucket, state.objectKey, at: position, writer)
+            return found.flatMap { $0.head.isNull ? nil : $0 }
+        }
+    }
+
     private static func decodeHead(
         _ bytes: RawSpan
     ) throws(RecordDamage) -> (head: VersionRecordHead, bodyID: BodyID?) {

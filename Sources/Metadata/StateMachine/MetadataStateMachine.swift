@@ -187,6 +187,8 @@ package struct MetadataStateMachine {
         case .putPart(let request): try putPart(request, context, &writer, &effects)
         case .completeMultipartUpload(let request): try completeMultipartUpload(request, context, &writer, &effects)
         case .abortMultipartUpload(let request): try abortMultipartUpload(request, &writer, &effects)
+        case .setObjectTagging(let request): try setObjectTagging(request, &writer)
+        case .setBucketTagging(let request): try setBucketTagging(request, &writer)
         case .abandonBodies(let ids): try abandonBodies(ids, context, &writer, &effects)
         }
     }

@@ -19,6 +19,8 @@ extension StateChecker {
                 try checker.checkNullIndex(key)
             } else if key.starts(with: KeySchema.completedPrefix) {
                 try checker.checkCompleted(key)
+            } else if key.starts(with: KeySchema.bucketTagsPrefix) {
+                _ = try checker.read(key, in: KeySchema.system, BucketTagsRecord.decode)
             } else if key.starts(with: KeySchema.abandonedPrefix) {
                 _ = try checker.read(key, in: KeySchema.system, AbandonedRecord.decode)
             } else if !key.starts(with: KeySchema.countersPrefix), key != KeySchema.applied, key != KeySchema.format,
@@ -46,7 +48,7 @@ extension StateChecker {
         }
     }
 
-    /// Every bucket has counters, and a number of its own below the next one; counters, versions and uploads have a bucket.
+    /// Every bucket has counters, and a number of its own below the next one; counters, tags, versions and uploads have a bucket.
     mutating func checkBuckets() throws(MetadataStoreFailure) {
         let next = try read(KeySchema.nextBucketID, in: KeySchema.system, NextBucketRecord.decode)?.id ?? BucketID(1)
         var bucketIDs: Set<BucketID> = []
@@ -70,6 +72,14 @@ extension StateChecker {
         var countersCount = 0
         try scanKeys(KeySchema.system, from: KeySchema.countersPrefix, to: countersUpperBound) { _ in countersCount += 1 }
         if countersCount != bucketIDs.count { report.add("system: there are counters of buckets that are gone") }
+        let tagsUpperBound = KeySchema.bucketTagsPrefix + [UInt8](repeating: 0xFF, count: 9)
+        var strayKey: [UInt8]?
+        try scanKeys(KeySchema.system, from: KeySchema.bucketTagsPrefix, to: tagsUpperBound) { key in
+            let id = Array(key.dropFirst(KeySchema.bucketTagsPrefix.count))
+            let isOfBucket = KeySchema.bucketID(in: id.span.bytes).map { bucketIDs.contains($0) } ?? false
+            if !isOfBucket || id.count != KeySchema.bucketIDByteCount { strayKey = key }
+        }
+        if let strayKey { report.add("system \(Self.hex(strayKey)): they are the tags of no bucket") }
     }
 
     /// Hops from bucket to bucket.

@@ -144,10 +144,14 @@ extension S3Operation {
     package var bodyKind: BodyKind {
         switch self {
         case .putObject, .uploadPart: .object
-        case .createBucket, .putBucketVersioning, .deleteObjects, .completeMultipartUpload: .document
-        case .listBuckets, .headBucket, .deleteBucket, .getBucketLocation, .getBucketVersioning, .listObjects,
-            .listObjectsV2, .listObjectVersions, .listMultipartUploads, .getObject, .headObject, .deleteObject, .copyObject,
-            .createMultipartUpload, .abortMultipartUpload, .listParts, .notImplemented:
+        case .createBucket, .putBucketVersioning, .putBucketTagging, .putObjectTagging, .deleteObjects,
+            .completeMultipartUpload:
+            .document
+        case .listBuckets, .headBucket, .deleteBucket, .getBucketLocation, .getBucketVersioning,
+            .getBucketTagging, .deleteBucketTagging, .listObjects,
+            .listObjectsV2, .listObjectVersions, .listMultipartUploads, .getObject, .headObject, .getObjectAttributes,
+            .deleteObject, .copyObject, .getObjectTagging, .deleteObjectTagging,
+            .createMultipartUpload, .uploadPartCopy, .abortMultipartUpload, .listParts, .notImplemented:
             .none
         }
     }

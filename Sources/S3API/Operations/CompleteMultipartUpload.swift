@@ -32,7 +32,8 @@ extension S3Operations {
         headers.addVersion(result.versionID, result.bucketVersioning)
         var document = XMLWriter(root: "CompleteMultipartUploadResult")
         let authority = request.headers.first(name: "host").map { (request.isSecure ? "https://" : "http://") + $0 } ?? ""
-        document.element("Location", authority + "/" + request.bucket + "/" + PathEscape.encode(request.key))
+        let bucketPath = request.isVirtualHosted ? "/" : "/" + request.bucket + "/"
+        document.element("Location", authority + bucketPath + PathEscape.encode(request.key))
         document.element("Bucket", request.bucket)
         document.element("Key", request.key)
         document.open("ETag")

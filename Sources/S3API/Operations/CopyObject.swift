@@ -1,6 +1,5 @@
 package import HTTPServer
 import Metadata
-import NIOCore
 import NIOHTTP1
 
 extension S3Operations {
@@ -22,7 +21,7 @@ extension S3Operations {
             guard options.changes(info) else { throw Self.illegalSelfCopy }
             let update = UpdateObjectMetadata(
                 bucket: bucket, key: key, expectedETag: info.etag, attributes: options.attributes(of: info),
-                conditions: conditions)
+                keepsTags: options.keepsTags, conditions: conditions)
             if Self.updatesInPlace(info, options), let result = try await updateInPlace(update, request) {
                 return Self.answer(result, source: info)
             }
@@ -39,33 +38,8 @@ extension S3Operations {
 
     // MARK: The source
 
-    private func openSource(
-        _ source: CopySource, _ request: S3Request
-    ) async throws(S3Error) -> (ObjectInfo, Engine.BodyReader) {
-        do throws(MetadataError) {
-            let target = GetObject(
-                bucket: BucketReference(name: source.bucket, requiredOwner: request.identity.owner.canonicalID),
-                key: try ObjectKey(source.key), versionID: source.versionID, read: request.read)
-            return try await engine.getObjectReader(target)
-        } catch {
-            if error.code == .deleteMarker {
-                throw .invalidRequest(
-                    "The source of a copy request may not specifically refer to a delete marker by version id.")
-            }
-            throw S3Error(error, bucket: source.bucket, key: source.key)
-        }
-    }
-
     private static func checkSource(_ info: ObjectInfo, _ request: S3Request) throws(S3Error) {
-        let conditions = ReadConditions(request.headers, prefix: "x-amz-copy-source-")
-        switch conditions.evaluate(etag: info.etag, lastModifiedMilliseconds: info.lastModifiedMilliseconds) {
-        case .proceed: break
-        case .failed(let condition): throw .preconditionFailed("x-amz-copy-source-" + condition)
-        // A copy has no "not modified": what a read answers with 304 is a failed condition here.
-        case .notModified:
-            throw .preconditionFailed(
-                conditions.ifNoneMatch == nil ? "x-amz-copy-source-If-Modified-Since" : "x-amz-copy-source-If-None-Match")
-        }
+        try checkSourceConditions(info, request)
         guard info.size <= sourceByteCountMax else {
             throw .invalidRequest(
                 "The specified copy source is larger than the maximum allowable size for a copy source: \(sourceByteCountMax)")
@@ -111,57 +85,12 @@ extension S3Operations {
         _ request: S3Request
     ) async throws(S3Error) -> (body: ObjectBody, etag: ETag, checksum: ObjectChecksum?) {
         // A tag that is an MD5 of all bytes is the copy's too; the reads are verified by the store's own checksums.
-        var hasher = ContentHasher(md5: info.etag.partCount > 0, checksum: options.computedAlgorithm(of: info))
-        let body: ObjectBody
-        if info.size <= UInt64(ObjectBody.inlineByteCountMax) {
-            let bytes = try await wholeContent(of: info, reader, request)
-            hasher = try await hashing(bytes, with: hasher, on: request.eventLoop)
-            body = .inline(bytes)
-        } else {
+        let wanted = ContentHasher(md5: info.etag.partCount > 0, checksum: options.computedAlgorithm(of: info))
+        let (body, hasher) = try await copyBytes(0..<info.size, from: reader, wanted, request) { () throws(S3Error) in
             try await checkBucket(bucket, request)
-            let stored = try await storing(request) { writer throws(S3Error) in
-                hasher = try await transfer(reader, size: info.size, to: writer, hasher, request)
-            }
-            body = .stored(stored)
         }
         let checksum = options.carriedChecksum(of: info) ?? hasher.objectChecksum
         return (body, hasher.etag ?? info.etag, checksum)
-    }
-
-    private func wholeContent(
-        of info: ObjectInfo, _ reader: Engine.BodyReader, _ request: S3Request
-    ) async throws(S3Error) -> ByteBuffer {
-        if let bytes = reader.inlineBytes { return bytes }
-        return try await request.answering { () async throws(MetadataError) in
-            var bytes = ByteBuffer()
-            while UInt64(bytes.readableBytes) < info.size {
-                var piece = try await reader.next(in: 0..<info.size, at: UInt64(bytes.readableBytes))
-                bytes.writeBuffer(&piece)
-            }
-            return bytes
-        }
-    }
-
-    /// Piece by piece: while one is hashed and written, the next is read.
-    private func transfer(
-        _ reader: Engine.BodyReader, size: UInt64, to writer: Engine.BodyWriter, _ initial: ContentHasher, _ request: S3Request
-    ) async throws(S3Error) -> ContentHasher {
-        let read = { @Sendable (offset: UInt64) async throws(S3Error) -> ByteBuffer in
-            try await request.answering { () async throws(MetadataError) in try await reader.next(in: 0..<size, at: offset) }
-        }
-        var hasher = initial
-        var offset: UInt64 = 0
-        var current = try await read(0)
-        while current.readableBytes > 0 {
-            let piece = current
-            let position = offset + UInt64(piece.readableBytes)
-            async let following = read(position)
-            hasher = try await hashing(piece, with: hasher, on: request.eventLoop)
-            try await request.answering { () async throws(MetadataError) in try await writer.write(piece) }
-            offset = position
-            do { current = try await following } catch { throw (error as? S3Error) ?? .internalError }
-        }
-        return hasher
     }
 
     // MARK: The answer
@@ -169,9 +98,7 @@ extension S3Operations {
     private static func answer(_ result: PutObjectResult, source: ObjectInfo) -> HTTPResponse {
         var headers = HTTPHeaders.xml
         headers.addVersion(result.versionID, result.bucketVersioning)
-        if source.bucketVersioning != .unversioned {
-            headers.add(name: "x-amz-copy-source-version-id", value: source.versionID.text)
-        }
+        headers.addCopySource(source)
         var document = XMLWriter(root: "CopyObjectResult")
         document.element("LastModified", milliseconds: result.lastModifiedMilliseconds)
         document.open("ETag")

@@ -9,6 +9,8 @@ struct CopyOptions: Sendable {
     private var storageClass: String?
     private var redirectLocation: String?
     private var namesStorageClass: Bool
+    /// `nil`: those of the source.
+    private var tags: [ResourceTag]?
     /// Asked for by `x-amz-checksum-algorithm`; otherwise the source's.
     var checksumAlgorithm: ChecksumAlgorithm?
 
@@ -23,8 +25,8 @@ struct CopyOptions: Sendable {
             throw .invalidArgument("Unknown metadata directive.", name: "x-amz-metadata-directive", value: directive)
         }
         switch headers.first(name: "x-amz-tagging-directive") {
-        case nil, "COPY": break
-        case "REPLACE": throw .notImplemented(header: "x-amz-tagging-directive")
+        case nil, "COPY": tags = nil
+        case "REPLACE": tags = try ObjectAttributes.tags(headers.first(name: "x-amz-tagging"))
         case let directive?:
             throw .invalidArgument("Unknown tagging directive.", name: "x-amz-tagging-directive", value: directive)
         }
@@ -35,10 +37,13 @@ struct CopyOptions: Sendable {
         var attributes = replacement ?? source.attributes
         attributes.storageClass = storageClass
         attributes.websiteRedirectLocation = redirectLocation
+        attributes.tags = tags ?? source.attributes.tags
         return attributes
     }
 
-    /// A copy onto itself must change something besides the bytes.
+    var keepsTags: Bool { tags == nil }
+
+    /// A copy onto itself must change something besides the bytes. (Tags do not count on AWS: PutObjectTagging is for them.)
     func changes(_ source: ObjectInfo) -> Bool {
         replacement != nil || redirectLocation != nil || (namesStorageClass && storageClass != source.attributes.storageClass)
             || (checksumAlgorithm != nil && checksumAlgorithm != source.checksum?.algorithm)

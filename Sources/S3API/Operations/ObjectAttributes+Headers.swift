@@ -14,7 +14,8 @@ extension ObjectAttributes {
         "OUTPOSTS", "GLACIER_IR", "SNOW", "EXPRESS_ONEZONE",
     ]
 
-    /// - Throws: `MetadataTooLarge`, `InvalidStorageClass`, `InvalidRedirectLocation`.
+    /// - Throws: `MetadataTooLarge`, `InvalidStorageClass`, `InvalidRedirectLocation`, `InvalidTag`, `InvalidArgument` (tags that are
+    ///   not encoded as they must be).
     package init(_ headers: HTTPHeaders) throws(S3Error) {
         let standard = StandardHeaders(headers)
         self.init(
@@ -22,12 +23,12 @@ extension ObjectAttributes {
             contentDisposition: standard.contentDisposition, contentEncoding: standard.contentEncoding,
             contentLanguage: standard.contentLanguage, expires: standard.expires,
             websiteRedirectLocation: try Self.redirectLocation(headers), storageClass: try Self.storageClass(headers),
-            userMetadata: try Self.userMetadata(headers))
+            userMetadata: try Self.userMetadata(headers), tags: try Self.tags(standard.tagging))
     }
 
     /// Found in one walk, of a repeated header the first; an empty one is none.
     private struct StandardHeaders {
-        var contentType, cacheControl, contentDisposition, contentEncoding, contentLanguage, expires: String?
+        var contentType, cacheControl, contentDisposition, contentEncoding, contentLanguage, expires, tagging: String?
 
         init(_ headers: HTTPHeaders) {
             for (name, value) in headers.reversed() {
@@ -37,6 +38,7 @@ extension ObjectAttributes {
                 case 7 where ASCIICase.equal(name, "expires"): expires = value
                 case 12 where ASCIICase.equal(name, "content-type"): contentType = value
                 case 13 where ASCIICase.equal(name, "cache-control"): cacheControl = value
+                case 13 where ASCIICase.equal(name, "x-amz-tagging"): tagging = value
                 case 16 where ASCIICase.equal(name, "content-encoding"): contentEncoding = value
                 case 16 where ASCIICase.equal(name, "content-language"): contentLanguage = value
                 case 19 where ASCIICase.equal(name, "content-disposition"): contentDisposition = value
@@ -44,6 +46,13 @@ extension ObjectAttributes {
                 }
             }
         }
+    }
+
+    /// - Parameter header: the value of `x-amz-tagging`.
+    /// - Throws: `InvalidTag`, `InvalidArgument`.
+    static func tags(_ header: String?) throws(S3Error) -> [ResourceTag] {
+        guard let header else { return [] }
+        return try TagSet(header: header).tags
     }
 
     private static func value(_ name: String, _ headers: HTTPHeaders) -> String? {

@@ -17,6 +17,7 @@ extension HTTPHeaders {
         add("Expires", ifPresent: attributes.expires)
         add("x-amz-website-redirect-location", ifPresent: attributes.websiteRedirectLocation)
         add("x-amz-storage-class", ifPresent: attributes.storageClass)
+        if !attributes.tags.isEmpty { add(name: "x-amz-tagging-count", value: String(attributes.tags.count)) }
         for field in attributes.userMetadata {
             add(name: ObjectAttributes.userMetadataPrefix + field.name, value: field.value)
         }

@@ -51,6 +51,15 @@ extension S3Request {
         return number
     }
 
+    /// As `partNumber`, where there must be one.
+    package func requiredPartNumber() throws(S3Error) -> UInt16 {
+        guard let number = try partNumber() else {
+            throw .invalidArgument(
+                "Part number must be an integer between 1 and 10000, inclusive", name: "partNumber", value: "")
+        }
+        return number
+    }
+
     /// Turns the engine's error into the request's answer.
     func answering<Value>(
         _ body: () async throws(MetadataError) -> Value

@@ -5,10 +5,7 @@ import NIOHTTP1
 extension S3Operations {
     /// UploadPart. The upload is looked up before the body is read: its checksum algorithm binds the parts.
     package func uploadPart(_ request: S3Request) async throws(S3Error) -> HTTPResponse {
-        guard let number = try request.partNumber() else {
-            throw .invalidArgument(
-                "Part number must be an integer between 1 and 10000, inclusive", name: "partNumber", value: "")
-        }
+        let number = try request.requiredPartNumber()
         let upload = try request.uploadReference()
         let info = try await request.answering { () async throws(MetadataError) in
             try await engine.getMultipartUpload(upload, read: request.read)

@@ -3,7 +3,7 @@ package import NIOHTTP1
 
 /// What becomes of headers that ask for things this service does not have.
 ///
-/// A header is refused by name where ignoring it would break what it promises (encryption, locks, tags, grants to others), and
+/// A header is refused by name where ignoring it would break what it promises (encryption, locks, grants to others), and
 /// ignored where nothing is lost. docs/s3-compatibility.md has the list.
 package enum S3HeaderPolicy {
     /// - Throws: `NotImplemented` naming the header, `InvalidArgument` for an unknown canned ACL, `AccessDenied` when the bucket
@@ -21,8 +21,6 @@ package enum S3HeaderPolicy {
             case "x-amz-object-ownership":
                 // The owner of the bucket owns every object in it: the one rule that there is.
                 if value != "BucketOwnerEnforced" { throw .notImplemented(header: name, value: value) }
-            case "x-amz-tagging":
-                if !value.isEmpty { throw .notImplemented(header: name) }
             case "x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner":
                 // Only one's own buckets can be reached, so that the owner expected must be oneself.
                 guard value == identity.owner.canonicalID else { throw .accessDenied() }

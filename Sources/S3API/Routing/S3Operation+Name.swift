@@ -3,9 +3,11 @@ extension S3Operation {
     package static let implemented: [S3Operation] = [
         .listBuckets,
         .createBucket, .headBucket, .deleteBucket, .getBucketLocation, .getBucketVersioning, .putBucketVersioning,
+        .getBucketTagging, .putBucketTagging, .deleteBucketTagging,
         .listObjects, .listObjectsV2, .listObjectVersions, .listMultipartUploads,
-        .putObject, .getObject, .headObject, .deleteObject, .deleteObjects, .copyObject,
-        .createMultipartUpload, .uploadPart, .completeMultipartUpload, .abortMultipartUpload, .listParts,
+        .putObject, .getObject, .headObject, .getObjectAttributes, .deleteObject, .deleteObjects, .copyObject,
+        .getObjectTagging, .putObjectTagging, .deleteObjectTagging,
+        .createMultipartUpload, .uploadPart, .uploadPartCopy, .completeMultipartUpload, .abortMultipartUpload, .listParts,
     ]
 
     /// The operation's name in the S3 API reference; also the label of its metrics.
@@ -18,6 +20,9 @@ extension S3Operation {
         case .getBucketLocation: "GetBucketLocation"
         case .getBucketVersioning: "GetBucketVersioning"
         case .putBucketVersioning: "PutBucketVersioning"
+        case .getBucketTagging: "GetBucketTagging"
+        case .putBucketTagging: "PutBucketTagging"
+        case .deleteBucketTagging: "DeleteBucketTagging"
         case .listObjects: "ListObjects"
         case .listObjectsV2: "ListObjectsV2"
         case .listObjectVersions: "ListObjectVersions"
@@ -25,11 +30,16 @@ extension S3Operation {
         case .putObject: "PutObject"
         case .getObject: "GetObject"
         case .headObject: "HeadObject"
+        case .getObjectAttributes: "GetObjectAttributes"
         case .deleteObject: "DeleteObject"
         case .deleteObjects: "DeleteObjects"
         case .copyObject: "CopyObject"
+        case .getObjectTagging: "GetObjectTagging"
+        case .putObjectTagging: "PutObjectTagging"
+        case .deleteObjectTagging: "DeleteObjectTagging"
         case .createMultipartUpload: "CreateMultipartUpload"
         case .uploadPart: "UploadPart"
+        case .uploadPartCopy: "UploadPartCopy"
         case .completeMultipartUpload: "CompleteMultipartUpload"
         case .abortMultipartUpload: "AbortMultipartUpload"
         case .listParts: "ListParts"

@@ -34,15 +34,22 @@ extension S3Route {
     package static let all: [S3Route] = ours + bucketConfigurations + bucketLists + objects
 
     /// Names that are told apart by something other than a sub-resource (a header, the form of the body, the path).
-    package static let notImplementedOtherwise = ["UploadPartCopy", "PostObject", "WriteGetObjectResponse"]
+    package static let notImplementedOtherwise = ["PostObject", "WriteGetObjectResponse"]
 
     private static let ours: [S3Route] = [
         S3Route(.bucket, .GET, "location", .getBucketLocation),
         S3Route(.bucket, .GET, "versioning", .getBucketVersioning),
         S3Route(.bucket, .PUT, "versioning", .putBucketVersioning),
+        S3Route(.bucket, .GET, "tagging", .getBucketTagging),
+        S3Route(.bucket, .PUT, "tagging", .putBucketTagging),
+        S3Route(.bucket, .DELETE, "tagging", .deleteBucketTagging),
         S3Route(.bucket, .GET, "versions", .listObjectVersions),
         S3Route(.bucket, .GET, "uploads", .listMultipartUploads),
         S3Route(.bucket, .POST, "delete", .deleteObjects),
+        S3Route(.object, .GET, "attributes", .getObjectAttributes),
+        S3Route(.object, .GET, "tagging", .getObjectTagging),
+        S3Route(.object, .PUT, "tagging", .putObjectTagging),
+        S3Route(.object, .DELETE, "tagging", .deleteObjectTagging),
         S3Route(.object, .POST, "uploads", .createMultipartUpload),
         S3Route(.object, .PUT, "uploadId", with: "partNumber", .uploadPart),
         S3Route(.object, .POST, "uploadId", .completeMultipartUpload),
@@ -68,7 +75,6 @@ extension S3Route {
         + configuration("publicAccessBlock", "PublicAccessBlock", [.GET, .PUT, .DELETE])
         + configuration("replication", "BucketReplication", [.GET, .PUT, .DELETE])
         + configuration("requestPayment", "BucketRequestPayment", [.GET, .PUT])
-        + configuration("tagging", "BucketTagging", [.GET, .PUT, .DELETE])
         + configuration("website", "BucketWebsite", [.GET, .PUT, .DELETE])
         + [
             S3Route(.bucket, .DELETE, "lifecycle", .notImplemented("DeleteBucketLifecycle")),
@@ -96,7 +102,6 @@ extension S3Route {
     private static let objects: [S3Route] = [
         S3Route(.object, .GET, "acl", .notImplemented("GetObjectAcl")),
         S3Route(.object, .PUT, "acl", .notImplemented("PutObjectAcl")),
-        S3Route(.object, .GET, "attributes", .notImplemented("GetObjectAttributes")),
         S3Route(.object, .PUT, "encryption", .notImplemented("UpdateObjectEncryption")),
         S3Route(.object, .GET, "legal-hold", .notImplemented("GetObjectLegalHold")),
         S3Route(.object, .PUT, "legal-hold", .notImplemented("PutObjectLegalHold")),
@@ -105,9 +110,6 @@ extension S3Route {
         S3Route(.object, .GET, "retention", .notImplemented("GetObjectRetention")),
         S3Route(.object, .PUT, "retention", .notImplemented("PutObjectRetention")),
         S3Route(.object, .POST, "select", .notImplemented("SelectObjectContent")),
-        S3Route(.object, .GET, "tagging", .notImplemented("GetObjectTagging")),
-        S3Route(.object, .PUT, "tagging", .notImplemented("PutObjectTagging")),
-        S3Route(.object, .DELETE, "tagging", .notImplemented("DeleteObjectTagging")),
         S3Route(.object, .GET, "torrent", .notImplemented("GetObjectTorrent")),
     ]
 

@@ -33,7 +33,7 @@ package enum S3Router {
         for row in rows where row.level == level && row.method == method {
             if let companion = row.companion, !target.query.contains(companion) { continue }
             if row.operation == .uploadPart, headers.contains(name: "x-amz-copy-source") {
-                return .notImplemented("UploadPartCopy")
+                return .uploadPartCopy
             }
             return row.operation
         }

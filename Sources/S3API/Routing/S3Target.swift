@@ -12,17 +12,36 @@ package struct S3Target: Sendable, Equatable {
     package var rawPath: [UInt8]
     /// The whole path, percent-decoded.
     package var path: [UInt8]
+    /// The host names the bucket, not the path.
+    package private(set) var isVirtualHosted = false
 
-    /// - Parameter target: in origin form (`/bucket/key?query`) or absolute form (RFC 9112, 3.2.2: a server accepts both).
-    /// - Throws: `InvalidURI` when an escape is broken, a name is not UTF-8 or the target has no path.
-    package init(parsing target: String) throws(S3Error) {
+    /// - Parameters:
+    ///   - target: in origin form (`/bucket/key?query`) or absolute form (RFC 9112, 3.2.2: a server accepts both).
+    ///   - host: the value of the `Host` header, which names the bucket if it lies below one of `domains`. It is what the signature
+    ///     covers, so that a target in absolute form must name the same host then, as RFC 9112, 3.2 asks of clients.
+    /// - Throws: `InvalidURI` when an escape is broken, a name is not UTF-8, the target has no path or names another host.
+    package init(parsing target: String, host: String? = nil, domains: S3Domains = S3Domains()) throws(S3Error) {
         var bytes = Array(target.utf8)[...]
-        if bytes.first != UInt8(ascii: "/") { bytes = try Self.pathOfAbsoluteForm(bytes) }
+        if bytes.first != UInt8(ascii: "/") {
+            let (authority, path) = try Self.partsOfAbsoluteForm(bytes)
+            guard domains.isEmpty || ASCIICase.equal(String(decoding: authority, as: UTF8.self), host ?? "") else {
+                throw .invalidURI
+            }
+            bytes = path
+        }
 
         let pathEnd = bytes.firstIndex(of: UInt8(ascii: "?")) ?? bytes.endIndex
         let rawPath = bytes[..<pathEnd]
         self.rawPath = Array(rawPath)
         self.path = try Self.percentDecoded(rawPath)
+
+        self.query = pathEnd < bytes.endIndex ? try Self.parseQuery(bytes[(pathEnd + 1)...]) : S3Query()
+        if let bucket = host.flatMap({ domains.bucket(host: $0) }) {
+            self.bucket = bucket
+            self.key = Array(path.dropFirst())
+            self.isVirtualHosted = true
+            return
+        }
 
         // Bucket and key part at the second slash as sent, so that `%2F` never moves the border between them.
         let afterSlash = rawPath.dropFirst()
@@ -31,16 +50,17 @@ package struct S3Target: Sendable, Equatable {
         guard let name = String(validating: bucket, as: UTF8.self) else { throw .invalidURI }
         self.bucket = name
         self.key = try Self.percentDecoded(afterSlash[bucketEnd...].dropFirst())
-        self.query = pathEnd < bytes.endIndex ? try Self.parseQuery(bytes[(pathEnd + 1)...]) : S3Query()
         guard !(name.isEmpty && afterSlash.count > 0) else { throw .invalidBucketName(name) }
     }
 
-    /// `http://host:port/path?query` → `/path?query`.
-    private static func pathOfAbsoluteForm(_ target: ArraySlice<UInt8>) throws(S3Error) -> ArraySlice<UInt8> {
+    /// `http://host:port/path?query` → `host:port`, `/path?query`.
+    private static func partsOfAbsoluteForm(
+        _ target: ArraySlice<UInt8>
+    ) throws(S3Error) -> (authority: ArraySlice<UInt8>, path: ArraySlice<UInt8>) {
         for scheme in ["http://", "https://"] where target.starts(with: scheme.utf8) {
             let authority = target.dropFirst(scheme.utf8.count)
             guard let slash = authority.firstIndex(of: UInt8(ascii: "/")) else { throw .invalidURI }
-            return authority[slash...]
+            return (authority[..<slash], authority[slash...])
         }
         throw .invalidURI
     }

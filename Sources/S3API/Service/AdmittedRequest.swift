@@ -17,6 +17,7 @@ struct AdmittedRequest {
         return S3Request(
             operation: operation, method: request.method, bucket: target.bucket, key: target.key, query: target.query,
             headers: headers, identity: identity, body: body, requestID: requestID, nowMilliseconds: nowMilliseconds,
-            isSecure: request.isSecure, eventLoop: request.eventLoop, read: consistency.read, write: consistency.write)
+            isSecure: request.isSecure, isVirtualHosted: target.isVirtualHosted, eventLoop: request.eventLoop,
+            read: consistency.read, write: consistency.write)
     }
 }

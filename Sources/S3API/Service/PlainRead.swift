@@ -13,7 +13,8 @@ struct PlainRead {
 
     /// - Returns: `nil` for every request that is not one, or whose signature is not known to be right.
     init?(
-        _ request: HTTPRequest, verifier: SignatureVerifier, reads consistency: ReadConsistency, nowMilliseconds: UInt64
+        _ request: HTTPRequest, verifier: SignatureVerifier, domains: S3Domains, reads consistency: ReadConsistency,
+        nowMilliseconds: UInt64
     ) {
         let method: String
         switch request.method {
@@ -22,7 +23,9 @@ struct PlainRead {
         default: return nil
         }
         guard case .collected(let body) = request.body, body.readableBytes == 0,
-            let (bucket, key) = Self.names(request.target),
+            let (bucket, key) = Self.names(
+                request.target,
+                hosted: domains.isEmpty ? nil : request.headers.first(name: "host").flatMap { domains.bucket(host: $0) }),
             let fields = RequestFields(request.headers),
             let identity = verifier.signer(
                 method: method, path: request.target, fields: fields, nowMilliseconds: nowMilliseconds)
@@ -34,10 +37,11 @@ struct PlainRead {
         wantsChecksum = fields.wantsChecksum
     }
 
-    /// `/bucket/key` of characters that stand for themselves, in a path as in its canonical form.
-    private static func names(_ target: String) -> (bucket: String, key: ObjectKey)? {
+    /// `/bucket/key`, or `/key` where the host names the bucket, of characters that stand for themselves, in a path as in its
+    /// canonical form.
+    private static func names(_ target: String, hosted hostBucket: String?) -> (bucket: String, key: ObjectKey)? {
         let parts = target.utf8.withContiguousStorageIfAvailable { path -> (String, [UInt8])? in
-            guard path.count > 3, path[0] == UInt8(ascii: "/") else { return nil }
+            guard path.count > 1, path[0] == UInt8(ascii: "/") else { return nil }
             var slash = 0
             for position in 1..<path.count {
                 switch path[position] {
@@ -48,6 +52,10 @@ struct PlainRead {
                 case UInt8(ascii: "/"): if slash == 0 { slash = position }
                 default: return nil
                 }
+            }
+            if let hostBucket {
+                guard path.count - 1 <= ObjectKey.byteCountMax else { return nil }
+                return (hostBucket, Array(path[1...]))
             }
             guard slash > 1, slash + 1 < path.count, path.count - slash - 1 <= ObjectKey.byteCountMax else { return nil }
             return (String(decoding: path[1..<slash], as: UTF8.self), Array(path[(slash + 1)...]))
@@ -64,7 +72,8 @@ extension S3Service {
         let now = configuration.clock()
         guard
             let read = PlainRead(
-                request, verifier: verifier, reads: configuration.readConsistency, nowMilliseconds: now)
+                request, verifier: verifier, domains: configuration.domains, reads: configuration.readConsistency,
+                nowMilliseconds: now)
         else { return nil }
         let requestID = requestIDs.next()
         let plain = s3Request(request, read, requestID: requestID, nowMilliseconds: now)

@@ -66,7 +66,9 @@ package final class S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
     /// Checks all of a request but its body.
     func admit(_ request: HTTPRequest) throws(S3Error) -> AdmittedRequest {
         let now = configuration.clock()
-        let target = try S3Target(parsing: request.target)
+        let domains = configuration.domains
+        let target = try S3Target(
+            parsing: request.target, host: domains.isEmpty ? nil : request.headers.first(name: "host"), domains: domains)
         let operation = try S3Router.route(method: request.method, target: target, headers: request.headers)
         // A form carries its signature in its body: there is nothing here to authenticate.
         if operation == .notImplemented("PostObject") { throw .notImplemented(operation: operation.name) }
@@ -93,6 +95,9 @@ package final class S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
         case .getBucketLocation: try await operations.getBucketLocation(request)
         case .getBucketVersioning: try await operations.getBucketVersioning(request)
         case .putBucketVersioning: try await operations.putBucketVersioning(request)
+        case .getBucketTagging: try await operations.getBucketTagging(request)
+        case .putBucketTagging: try await operations.putBucketTagging(request)
+        case .deleteBucketTagging: try await operations.deleteBucketTagging(request)
         case .listObjects: try await operations.listObjects(request)
         case .listObjectsV2: try await operations.listObjectsV2(request)
         case .listObjectVersions: try await operations.listObjectVersions(request)
@@ -100,11 +105,16 @@ package final class S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
         case .putObject: try await operations.putObject(request)
         case .getObject: try await operations.getObject(request)
         case .headObject: try await operations.headObject(request)
+        case .getObjectAttributes: try await operations.getObjectAttributes(request)
         case .deleteObject: try await operations.deleteObject(request)
         case .deleteObjects: try await operations.deleteObjects(request)
         case .copyObject: try await operations.copyObject(request)
+        case .getObjectTagging: try await operations.getObjectTagging(request)
+        case .putObjectTagging: try await operations.putObjectTagging(request)
+        case .deleteObjectTagging: try await operations.deleteObjectTagging(request)
         case .createMultipartUpload: try await operations.createMultipartUpload(request)
         case .uploadPart: try await operations.uploadPart(request)
+        case .uploadPartCopy: try await operations.uploadPartCopy(request)
         case .completeMultipartUpload: try await operations.completeMultipartUpload(request)
         case .abortMultipartUpload: try await operations.abortMultipartUpload(request)
         case .listParts: try await operations.listParts(request)

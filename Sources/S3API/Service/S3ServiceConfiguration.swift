@@ -44,6 +44,8 @@ package struct S3ServiceConfiguration: Sendable {
     /// Milliseconds UTC. May be called from any thread.
     package var clock: @Sendable () -> UInt64
     package var limits: S3Limits
+    /// Below which hosts name buckets. None: every request is path-style.
+    package var domains = S3Domains()
     /// What reads that name nothing else ask of the state.
     package var readConsistency = ReadConsistency.linearizable
 

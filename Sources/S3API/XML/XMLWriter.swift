@@ -116,12 +116,23 @@ package struct XMLWriter {
         }
     }
 
+    /// The tag without quotes, as GetObjectAttributes shows it.
+    package mutating func element(_ name: StaticString, unquoted etag: ETag) {
+        open(name)
+        writeDigits(of: etag)
+        close(name)
+    }
+
     /// The tag in quotes, which are escaped as AWS does: `&quot;…&quot;`.
     package mutating func etag(_ etag: ETag) {
         raw("&quot;")
+        writeDigits(of: etag)
+        raw("&quot;")
+    }
+
+    private mutating func writeDigits(of etag: ETag) {
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: ETag.unquotedByteCountMax) { target in
             etag.writeUnquoted(to: target.bindMemory(to: UInt8.self))
         }
-        raw("&quot;")
     }
 }

@@ -20,6 +20,31 @@ struct EngineRestartTests {
         #expect(try bed.check().problems == [])
     }
 
+    @Test("Tags of objects and buckets outlive a restart, and reads of any kind see them")
+    func tagsAfterRestart() async throws {
+        let bed = try EngineBed()
+        let tags = [ResourceTag(key: "key", value: "1"), ResourceTag(key: "ü", value: "")]
+        let key = try ObjectKey(Array("k".utf8))
+        let written = try await bed.withBucket { engine async throws in
+            let written = try await engine.put("k", "value")
+            let tagged = try await engine.setObjectTagging(
+                SetObjectTagging(bucket: EngineBed.bucket, key: key, tags: tags))
+            #expect(tagged == written)
+            try await engine.setBucketTagging(SetBucketTagging(bucket: EngineBed.bucket, tags: tags))
+            return written
+        }
+        try await bed.withEngine { engine async throws in
+            for read in [ReadOptions.linearizable, .eventual] {
+                let info = try await engine.headObject(GetObject(bucket: EngineBed.bucket, key: key, read: read))
+                #expect(info.attributes.tags == tags && info.lastModifiedMilliseconds == written.lastModifiedMilliseconds)
+                #expect(try await engine.getBucketTags(EngineBed.bucket, read: read) == tags)
+            }
+            try await engine.setBucketTagging(SetBucketTagging(bucket: EngineBed.bucket, tags: []))
+            #expect(try await engine.getBucketTags(EngineBed.bucket, read: .linearizable) == [])
+        }
+        #expect(try bed.check().problems == [])
+    }
+
     @Test("A large body is read after a restart, by any range")
     func largeBodyAfterRestart() async throws {
         let bed = try EngineBed()

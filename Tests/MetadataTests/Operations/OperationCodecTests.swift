@@ -34,7 +34,7 @@ import Testing
                 bucket: reference, key: key, versionID: .version(CommitPosition(index: 3, offset: 4)), owner: owner)),
         .updateMetadata(
             UpdateObjectMetadata(
-                bucket: reference, key: key, expectedETag: ETag(high: 5, low: 6), attributes: attributes,
+                bucket: reference, key: key, expectedETag: ETag(high: 5, low: 6), attributes: attributes, keepsTags: true,
                 conditions: conditions)),
         .createBucket(CreateBucket(name: "bucket", owner: owner, location: "here")),
         .deleteBucket(DeleteBucket(bucket: reference)),
@@ -56,6 +56,13 @@ import Testing
                     CompletedPart(number: 2, etag: .foreign, checksum: nil),
                 ], checksum: checksum, expectedSize: 9, conditions: conditions)),
         .abortMultipartUpload(upload),
+        .setObjectTagging(SetObjectTagging(bucket: reference, key: key, tags: attributes.tags)),
+        .setObjectTagging(SetObjectTagging(bucket: reference, key: key, versionID: .null, tags: [])),
+        .setObjectTagging(
+            SetObjectTagging(
+                bucket: reference, key: key, versionID: .version(CommitPosition(index: 3, offset: 4)), tags: attributes.tags)),
+        .setBucketTagging(SetBucketTagging(bucket: reference, tags: attributes.tags)),
+        .setBucketTagging(SetBucketTagging(bucket: reference, tags: [])),
         .abandonBodies([]),
         .abandonBodies([BodyID(origin: 1, sequence: 2), BodyID(origin: .max, sequence: 0)]),
     ]
@@ -128,7 +135,7 @@ import Testing
     func random(seed: UInt64) {
         var random = ApplyRandom(seed: seed)
         for _ in 0..<2_000 {
-            var bytes: [UInt8] = [MetadataOperation.layoutVersion, UInt8(random.below(12))]
+            var bytes: [UInt8] = [MetadataOperation.layoutVersion, UInt8(random.below(16))]
             // Mostly small numbers, so that lengths and presence bytes are often plausible.
             for _ in 0..<random.below(120) {
                 bytes.append(UInt8(random.chance(3, in: 4) ? random.below(3) : random.below(256)))
@@ -140,7 +147,7 @@ import Testing
 
     @Test("A batch in a batch, and one of too many members, are refused")
     func nested() {
-        let header: [UInt8] = [1, 4] + [UInt8](repeating: 0, count: 16)
+        let header: [UInt8] = [MetadataOperation.layoutVersion, 4] + [UInt8](repeating: 0, count: 16)
         let nested = ByteBuffer(bytes: header + [1, 0, 0, 0] + [4, 0, 0, 0, 0])
         #expect(throws: MetadataOperation.DecodingError("a batch stands in a batch")) {
             try MetadataOperation(decoding: nested)

@@ -15,7 +15,7 @@ private func decoded<Record>(
         expires: "never", websiteRedirectLocation: "/x", storageClass: "GLACIER",
         userMetadata: [
             MetadataField(name: "a", value: "1"), MetadataField(name: "a", value: ""), MetadataField(name: "ü", value: "ß"),
-        ])
+        ], tags: [ResourceTag(key: "t", value: "1"), ResourceTag(key: "ü", value: "")])
     static let checksums: [ObjectChecksum?] =
         [nil]
         + ChecksumAlgorithm.allCases.map {
@@ -32,7 +32,10 @@ private func decoded<Record>(
 
     static let versions: [VersionRecord] = checksums.flatMap { checksum in
         [nil, BodyID(origin: 1, sequence: 2)].flatMap { body in
-            [ObjectAttributes(), attributes, ObjectAttributes(storageClass: "")].map {
+            [
+                ObjectAttributes(), attributes, ObjectAttributes(storageClass: ""),
+                ObjectAttributes(tags: [ResourceTag(key: "", value: "")]),
+            ].map {
                 version(checksum, body: body, attributes: $0)
             }
         }
@@ -118,6 +121,9 @@ private func decoded<Record>(
             Case(description: "next bucket", bytes: NextBucketRecord(id: BucketID(4)).encode()) {
                 try decoded($0, NextBucketRecord.decode).encode()
             },
+            Case(description: "bucket tags", bytes: BucketTagsRecord(tags: attributes.tags).encode()) {
+                try decoded($0, BucketTagsRecord.decode).encode()
+            },
             Case(description: "abandoned", bytes: AbandonedRecord(timestamp: 1 << 50).encode()) {
                 try decoded($0, AbandonedRecord.decode).encode()
             },
@@ -163,7 +169,7 @@ private func decoded<Record>(
 
     @Test("An unknown layout version is damage, whatever follows", arguments: cases)
     func layoutVersion(record: Case) {
-        for version: UInt8 in [0, 2, 255] {
+        for version: UInt8 in [0, 1, 2, 3, 255] where version != record.bytes[0] {
             #expect(throws: RecordDamage.self) { try record.recode([version] + record.bytes.dropFirst()) }
         }
     }

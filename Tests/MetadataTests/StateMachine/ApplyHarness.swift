@@ -131,6 +131,12 @@ struct ApplyHarness {
         return try StoredRecords.read(snapshot, KeySchema.counters(record.id), in: KeySchema.system, BucketCounters.decode)
     }
 
+    func tags(of bucket: String) throws -> [ResourceTag] {
+        let reader = MetadataReader(store.makeSnapshot(), tier: .all)
+        guard let record = try reader.bucket(named: bucket) else { return [] }
+        return try reader.tags(of: record)
+    }
+
     /// The versions of a key, newest first.
     func versions(of key: String, in bucket: String) throws -> [(id: VersionID, record: VersionRecord)] {
         let snapshot = store.makeSnapshot()

@@ -45,8 +45,10 @@ struct ChangeGenerator {
         case 0..<8: createBucket()
         case 8..<10: .deleteBucket(DeleteBucket(bucket: reference()))
         case 10..<15: setVersioning()
-        case 15..<42: putObject(model)
-        case 42..<62: deleteObject(model)
+        case 15..<39: putObject(model)
+        case 39..<42: .setBucketTagging(SetBucketTagging(bucket: reference(), tags: tags()))
+        case 42..<56: deleteObject(model)
+        case 56..<62: setObjectTagging(model)
         case 62..<67: updateMetadata(model)
         case 67..<73: createUpload()
         case 73..<88: putPart(model)
@@ -73,6 +75,25 @@ struct ChangeGenerator {
     }
 
     // MARK: Objects
+
+    private mutating func tags() -> [ResourceTag] {
+        (0..<random.below(3)).map { _ in ResourceTag(key: random.pick(["a", "b"]), value: random.pick(["", "é", "e\u{301}"])) }
+    }
+
+    /// `nil`, or mostly one that is there.
+    private mutating func versionID(_ model: MetadataModel, of key: ObjectKey, in bucket: BucketReference) -> VersionID? {
+        guard random.chance(3, in: 5) else { return nil }
+        let known = (model.buckets[bucket.name]?.versions[key] ?? []).map(\.id)
+        let strange = [VersionID.null, .version(CommitPosition(index: UInt64(random.below(50)), offset: 0))]
+        return random.pick(known.isEmpty || random.chance(1, in: 5) ? strange : known)
+    }
+
+    private mutating func setObjectTagging(_ model: MetadataModel) -> MetadataChange {
+        let bucket = reference()
+        let key = random.pick(Self.keys)
+        return .setObjectTagging(
+            SetObjectTagging(bucket: bucket, key: key, versionID: versionID(model, of: key, in: bucket), tags: tags()))
+    }
 
     private mutating func etag() -> ETag { ETag(high: 9, low: UInt64(random.below(3))) }
 
@@ -114,7 +135,8 @@ struct ChangeGenerator {
     private mutating func putObject(_ model: MetadataModel) -> MetadataChange {
         let attributes = ObjectAttributes(
             contentType: random.pick([nil, "a/b", "c/d"]),
-            userMetadata: random.chance(1, in: 3) ? [MetadataField(name: "name", value: "value")] : [])
+            userMetadata: random.chance(1, in: 3) ? [MetadataField(name: "name", value: "value")] : [],
+            tags: random.chance(1, in: 4) ? tags() : [])
         return .putObject(
             PutObject(
                 bucket: reference(), key: random.pick(Self.keys), body: body(model), etag: etag(), attributes: attributes,
@@ -124,15 +146,10 @@ struct ChangeGenerator {
     private mutating func deleteObject(_ model: MetadataModel) -> MetadataChange {
         let bucket = reference()
         let key = random.pick(Self.keys)
-        var versionID: VersionID?
-        if random.chance(3, in: 5) {
-            let known = (model.buckets[bucket.name]?.versions[key] ?? []).map(\.id)
-            let strange = [VersionID.null, .version(CommitPosition(index: UInt64(random.below(50)), offset: 0))]
-            versionID = random.pick(known.isEmpty || random.chance(1, in: 5) ? strange : known)
-        }
         return .deleteObject(
             DeleteObject(
-                bucket: bucket, key: key, versionID: versionID, owner: random.pick(Self.owners), conditions: conditions()))
+                bucket: bucket, key: key, versionID: versionID(model, of: key, in: bucket), owner: random.pick(Self.owners),
+                conditions: conditions()))
     }
 
     private mutating func updateMetadata(_ model: MetadataModel) -> MetadataChange {
@@ -142,7 +159,8 @@ struct ChangeGenerator {
         return .updateMetadata(
             UpdateObjectMetadata(
                 bucket: bucket, key: key, expectedETag: random.chance(1, in: 5) ? etag() : seen ?? etag(),
-                attributes: ObjectAttributes(contentType: random.pick([nil, "e/f"])), conditions: conditions()))
+                attributes: ObjectAttributes(contentType: random.pick([nil, "e/f"]), tags: tags()),
+                keepsTags: random.chance(1, in: 2), conditions: conditions()))
     }
 
     // MARK: Multipart
@@ -151,7 +169,8 @@ struct ChangeGenerator {
         .createMultipartUpload(
             CreateMultipartUpload(
                 bucket: reference(), key: random.pick(Self.keys),
-                attributes: ObjectAttributes(contentType: random.pick([nil, "a/b"])), owner: random.pick(Self.owners)))
+                attributes: ObjectAttributes(contentType: random.pick([nil, "a/b"]), tags: tags()),
+                owner: random.pick(Self.owners)))
     }
 
     private mutating func upload(_ model: MetadataModel) -> MultipartUploadReference {

@@ -11,6 +11,7 @@ struct MetadataModel: Equatable {
         var size: UInt64
         var modified: UInt64
         var contentType: String?
+        var tags: [ResourceTag] = []
         var bodies: [BodyID]
         /// For a multipart object: the upload, and its parts as the client named them.
         var upload: UploadID?
@@ -26,12 +27,14 @@ struct MetadataModel: Equatable {
     struct Upload: Equatable {
         var key: ObjectKey
         var contentType: String?
+        var tags: [ResourceTag]
         var parts: [UInt16: Part] = [:]
     }
 
     struct Bucket: Equatable {
         var owner: String
         var versioning = BucketVersioning.unversioned
+        var tags: [ResourceTag] = []
         /// Newest first.
         var versions: [ObjectKey: [Version]] = [:]
         var uploads: [UploadID: Upload] = [:]
@@ -73,12 +76,17 @@ struct MetadataModel: Equatable {
             case .createMultipartUpload(let request):
                 let id = UploadID(position: position)
                 try self.change(request.bucket) { (bucket, _) throws(MetadataError) in
-                    bucket.uploads[id] = Upload(key: request.key, contentType: request.attributes.contentType)
+                    bucket.uploads[id] = Upload(
+                        key: request.key, contentType: request.attributes.contentType, tags: request.attributes.tags)
                 }
                 return .success(.uploadCreated(id))
             case .putPart(let request): return .success(try putPart(request))
             case .completeMultipartUpload(let request): return .success(try complete(request, position, timestamp))
             case .abortMultipartUpload(let request): return .success(try abort(request))
+            case .setObjectTagging(let request): return .success(try tag(request))
+            case .setBucketTagging(let request):
+                try self.change(request.bucket) { (bucket, _) throws(MetadataError) in bucket.tags = request.tags }
+                return .success(.done)
             case .abandonBodies(let ids):
                 let unneeded = ids.filter { !bodiesInUse.contains($0) }
                 abandoned.formUnion(unneeded)
@@ -188,7 +196,8 @@ struct MetadataModel: Equatable {
             }
             let version = Version(
                 id: .null, isDeleteMarker: false, etag: request.etag, size: request.body.byteCount, modified: timestamp,
-                contentType: request.attributes.contentType, bodies: bodies, upload: nil, parts: [])
+                contentType: request.attributes.contentType, tags: request.attributes.tags, bodies: bodies, upload: nil,
+                parts: [])
             return Self.reply(Self.place(version, request.key, position, &bucket, &released), bucket)
         }
     }
@@ -228,8 +237,24 @@ struct MetadataModel: Equatable {
             if version.id != .null { throw MetadataError(.invalidArgument) }
             if version.etag != request.expectedETag { throw MetadataError(.preconditionFailed) }
             version.contentType = request.attributes.contentType
+            if !request.keepsTags { version.tags = request.attributes.tags }
             version.modified = timestamp
             bucket.versions[request.key]?[0] = version
+            return Self.reply(version, bucket)
+        }
+    }
+
+    private mutating func tag(_ request: SetObjectTagging) throws(MetadataError) -> MetadataReply {
+        try change(request.bucket) { (bucket, _) throws(MetadataError) in
+            let versions = bucket.versions[request.key] ?? []
+            let position = request.versionID.map { id in versions.firstIndex { $0.id == id } } ?? versions.indices.first
+            guard let position else { throw MetadataError(request.versionID == nil ? .noSuchKey : .noSuchVersion) }
+            var version = versions[position]
+            if version.isDeleteMarker {
+                throw MetadataError(request.versionID == nil ? .noSuchKey : .deleteMarker, deleteMarker: version.id)
+            }
+            version.tags = request.tags
+            bucket.versions[request.key]?[position] = version
             return Self.reply(version, bucket)
         }
     }
@@ -292,7 +317,8 @@ struct MetadataModel: Equatable {
             released += upload.parts.filter { !numbers.contains($0.key) }.values.compactMap(\.body)
             let version = Version(
                 id: .null, isDeleteMarker: false, etag: Self.etag(parts), size: size, modified: timestamp,
-                contentType: upload.contentType, bodies: parts.compactMap(\.body), upload: request.upload.uploadID,
+                contentType: upload.contentType, tags: upload.tags, bodies: parts.compactMap(\.body),
+                upload: request.upload.uploadID,
                 parts: request.parts)
             return Self.reply(Self.place(version, request.upload.key, position, &bucket, &released), bucket)
         }

@@ -134,6 +134,7 @@ private struct ModelRun {
             let counters = try harness.counters(of: name)
             expect((counters == nil) == (bucket == nil), "bucket \(name)")
             guard let bucket, let counters else { continue }
+            expect(Self.bytes(try harness.tags(of: name)) == Self.bytes(bucket.tags), "tags of \(name)")
             let all = bucket.versions.values.joined()
             let objects = bucket.versions.values.count { $0.first.map { !$0.isDeleteMarker } ?? false }
             expect(counters.objects == UInt64(objects), "objects of \(name)")
@@ -141,6 +142,11 @@ private struct ModelRun {
             expect(counters.bytes == all.reduce(0) { $0 + $1.size }, "bytes of \(name)")
             for key in ChangeGenerator.keys { try compareVersions(of: key, bucket, name) }
         }
+    }
+
+    /// Texts that are equal to Swift may differ in their bytes.
+    private static func bytes(_ tags: [ResourceTag]) -> [[UInt8]] {
+        tags.flatMap { [Array($0.key.utf8), Array($0.value.utf8)] }
     }
 
     private mutating func compareVersions(of key: ObjectKey, _ bucket: MetadataModel.Bucket, _ name: String) throws {
@@ -152,6 +158,7 @@ private struct ModelRun {
                 record.etag == version.etag && record.size == version.size && record.modifiedMilliseconds == version.modified
                 && record.flags.contains(.isDeleteMarker) == version.isDeleteMarker
                 && record.attributes.contentType == version.contentType
+                && Self.bytes(record.attributes.tags) == Self.bytes(version.tags)
             expect(isSame, "a version of \(key.description.debugDescription): \(record), expected \(version)")
         }
     }

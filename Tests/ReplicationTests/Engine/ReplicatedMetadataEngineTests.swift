@@ -112,6 +112,32 @@ struct ReplicatedMetadataEngineTests {
         }
     }
 
+    @Test("Tags of objects and buckets are replicated writes, and reads wait for them as they ask to")
+    func tags() async throws {
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let tags = [ResourceTag(key: "key", value: "1"), ResourceTag(key: "ü", value: "")]
+        let key = try ObjectKey(Array("key".utf8))
+        try await use { engine in
+            try await retry {
+                try await engine.createBucket(CreateBucket(name: "bucket", owner: Self.owner, location: ""))
+            }
+            try await put("key", engine)
+            _ = try await engine.setObjectTagging(SetObjectTagging(bucket: Self.bucket, key: key, tags: tags))
+            try await engine.setBucketTagging(SetBucketTagging(bucket: Self.bucket, tags: tags))
+            let index = try #require(engine.appliedIndex)
+            for read in [ReadOptions.linearizable, .eventual, ReadOptions(.eventual, minimumIndex: index)] {
+                let info = try await engine.headObject(GetObject(bucket: Self.bucket, key: key, read: read))
+                #expect(info.attributes.tags == tags)
+                #expect(try await engine.getBucketTags(Self.bucket, read: read) == tags)
+            }
+            do {
+                let missing = try ObjectKey(Array("missing".utf8))
+                _ = try await engine.setObjectTagging(SetObjectTagging(bucket: Self.bucket, key: missing, tags: tags))
+                Issue.record("what is not there was tagged")
+            } catch let error as MetadataError { #expect(error.code == .noSuchKey) }
+        }
+    }
+
     @Test("A cluster of one keeps large bodies, and deletes them with their object; an abandoned one cannot be named")
     func largeBodies() async throws {
         defer { try? FileManager.default.removeItem(atPath: directory) }

@@ -92,7 +92,8 @@ struct CopyObjectTests {
             ("x-amz-copy-source-if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT", nil),
             ("x-amz-copy-source-if-unmodified-since", "Sun, 06 Nov 1994 08:49:37 GMT", "PreconditionFailed"),
             ("If-None-Match", "*", nil), ("If-Match", "*", "NoSuchKey"), ("x-amz-metadata-directive", "MIX", "InvalidArgument"),
-            ("x-amz-tagging-directive", "COPY", nil), ("x-amz-tagging-directive", "REPLACE", "NotImplemented"),
+            ("x-amz-tagging-directive", "COPY", nil), ("x-amz-tagging-directive", "REPLACE", nil),
+            ("x-amz-tagging-directive", "MIX", "InvalidArgument"),
             ("x-amz-checksum-algorithm", "MD2", "InvalidRequest"), ("x-amz-storage-class", "LUKEWARM", "InvalidStorageClass"),
         ] as [(String, String, String?)])
     func conditions(name: String, value: String, code: String?) async throws {

@@ -38,7 +38,7 @@ extension MemoryEngine.State {
         guard let put = version.put else { throw MetadataError(.deleteMarker) }
         return ObjectInfo(
             versionID: version.id, isLatest: bucket.keys[request.key]?.first?.id == version.id, etag: put.etag,
-            size: UInt64(version.content.readableBytes), lastModifiedMilliseconds: version.modified,
+            size: reportedSize ?? UInt64(version.content.readableBytes), lastModifiedMilliseconds: version.modified,
             attributes: put.attributes, checksum: put.checksum, owner: version.owner,
             bucketVersioning: bucket.info.versioning, parts: version.parts)
     }

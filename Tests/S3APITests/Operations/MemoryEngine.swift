@@ -23,6 +23,7 @@ final class MemoryEngine: MetadataEngine {
 
     struct Bucket {
         var info: BucketInfo
+        var tags: [ResourceTag] = []
         var keys: [ObjectKey: [Version]] = [:]  // newest first
         var uploads: [UploadID: Upload] = [:]
     }
@@ -38,6 +39,8 @@ final class MemoryEngine: MetadataEngine {
         var updatesInPlace = 0
         /// As if all but this engine's calls that wait had to ask a disk.
         var isOnDisk = true
+        /// What is said of every object's size.
+        var reportedSize: UInt64?
         /// Reads of stored bodies from this offset on fail.
         var damagedFrom: UInt64 = .max
     }
@@ -97,6 +100,17 @@ final class MemoryEngine: MetadataEngine {
         }
     }
 
+    func setBucketTagging(_ request: SetBucketTagging) async throws(MetadataError) {
+        try with { state throws(MetadataError) in
+            _ = try state.bucket(request.bucket)
+            state.buckets[request.bucket.name]?.tags = request.tags
+        }
+    }
+
+    func getBucketTags(_ bucket: BucketReference, read: ReadOptions) async throws(MetadataError) -> [ResourceTag] {
+        try with { state throws(MetadataError) in try state.bucket(bucket).tags }
+    }
+
     // MARK: Objects
 
     func putObject(_ request: PutObject) async throws(MetadataError) -> PutObjectResult {
@@ -108,10 +122,22 @@ final class MemoryEngine: MetadataEngine {
             guard try state.bucket(request.bucket).info.versioning != .enabled else { throw MetadataError(.invalidArgument) }
             var version = try state.find(request.bucket, request.key, nil)
             guard version.put?.etag == request.expectedETag else { throw MetadataError(.preconditionFailed) }
+            let tags = version.put?.attributes.tags ?? []
             version.put?.attributes = request.attributes
+            if request.keepsTags { version.put?.attributes.tags = tags }
             version.modified = state.tick()
             state.updatesInPlace += 1
             state.buckets[request.bucket.name]?.keys[request.key]?[0] = version
+            return try state.result(of: version, in: request.bucket)
+        }
+    }
+
+    func setObjectTagging(_ request: SetObjectTagging) async throws(MetadataError) -> PutObjectResult {
+        try with { state throws(MetadataError) in
+            var version = try state.find(request.bucket, request.key, request.versionID)
+            version.put?.attributes.tags = request.tags
+            let place = state.buckets[request.bucket.name]?.keys[request.key]?.firstIndex { $0.id == version.id }
+            if let place { state.buckets[request.bucket.name]?.keys[request.key]?[place] = version }
             return try state.result(of: version, in: request.bucket)
         }
     }

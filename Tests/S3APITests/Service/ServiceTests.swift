@@ -67,13 +67,13 @@ struct ServiceTests {
         }
     }
 
-    @Test("What is missing is only told to who may ask", arguments: ["/bucket?acl", "/bucket/key?tagging"])
+    @Test("What is missing is only told to who may ask", arguments: ["/bucket?acl", "/bucket/key?torrent"])
     func notImplemented(_ target: String) async throws {
         #expect(await respond(.GET, target, ["Host": "h"]).status == .forbidden)
         let response = await respond(.GET, target, try TestSigner().sign(.GET, target))
         #expect(response.status == .notImplemented)
         #expect(text(response).contains("<Code>NotImplemented</Code>"))
-        #expect(text(response).contains(target == "/bucket?acl" ? "GetBucketAcl" : "GetObjectTagging"))
+        #expect(text(response).contains(target == "/bucket?acl" ? "GetBucketAcl" : "GetObjectTorrent"))
     }
 
     @Test("A form is not implemented; a preflight is forbidden; both without a signature")

@@ -31,6 +31,11 @@ struct UnavailableEngine: MetadataEngine {
         _ request: ListBuckets, read: ReadOptions
     ) async throws(MetadataError) -> ListBucketsPage { throw error }
     func setBucketVersioning(_ request: SetBucketVersioning) async throws(MetadataError) { throw error }
+    func setBucketTagging(_ request: SetBucketTagging) async throws(MetadataError) { throw error }
+    func getBucketTags(
+        _ bucket: BucketReference, read: ReadOptions
+    ) async throws(MetadataError) -> [ResourceTag] { throw error }
+    func setObjectTagging(_ request: SetObjectTagging) async throws(MetadataError) -> PutObjectResult { throw error }
     func putObject(_ request: PutObject) async throws(MetadataError) -> PutObjectResult { throw error }
     func updateObjectMetadata(
         _ request: UpdateObjectMetadata
