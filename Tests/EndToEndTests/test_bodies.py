@@ -13,8 +13,8 @@ import zlib
 import pytest
 
 from support.bodies import (
-    BLOCK_BYTES, INLINE_BYTES, PiecewisePut, bodies, complete_upload, content, get, half_written, new_upload, put, put_part,
-    wait_for_no_bodies, wait_for_same_bodies,
+    BLOCK_BYTES, INLINE_BYTES, PiecewisePut, bodies, complete_upload, content, get, half_written, new_upload, number_in, put,
+    put_part, self_describing, wait_for_no_bodies, wait_for_same_bodies,
 )
 from support.cluster import Cluster, wait_until
 
@@ -279,9 +279,7 @@ def test_clients_that_break_their_word_leave_nothing_behind(cluster, bucket):
 
 
 def value_of(number):
-    """The only body that `number` stands for; it begins with its number."""
-    size = INLINE_BYTES + 1 + random.Random(number).choice((70_000, 400_000, 1_500_000, 6_000_000))
-    return number.to_bytes(16, "big") + hashlib.shake_128(str(number).encode()).digest(size - 16)
+    return self_describing(number, INLINE_BYTES + 1 + random.Random(number).choice((70_000, 400_000, 1_500_000, 6_000_000)))
 
 
 class Racer(threading.Thread):
@@ -321,7 +319,7 @@ class Racer(threading.Thread):
             reply = client.request("GET", path)
             assert reply.status in (200, 404), f"get: {reply}"
             if reply.status == 200:
-                assert reply.body == value_of(int.from_bytes(reply.body[:16], "big")), "a body that nobody put"
+                assert number_in(reply.body) is not None, "a body that nobody put"
 
     def key(self):
         return f"/{self.bucket}/k{self.generator.randrange(self.KEYS)}"
@@ -341,5 +339,4 @@ def test_puts_copies_deletes_and_reads_race_on_a_few_keys(cluster, bucket):
     assert all(size > INLINE_BYTES for size in left.values())
     wait_for_same_bodies(cluster.nodes, len(left))
     for key, node in itertools.product(left, cluster.nodes):
-        body = get(node, f"/{bucket}/{key}").body
-        assert body == value_of(int.from_bytes(body[:16], "big"))
+        assert number_in(get(node, f"/{bucket}/{key}").body) is not None

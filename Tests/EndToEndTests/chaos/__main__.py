@@ -15,7 +15,7 @@ import traceback
 from support.cluster import Cluster
 from support.disk import SmallDisk
 
-from chaos import checks
+from chaos import bodies, checks
 from chaos.faults import KINDS, RARE, Faults, draw_schedule
 from chaos.workload import BUCKETS, History, Load
 
@@ -23,14 +23,19 @@ SMALL_DISK_NODE = 2
 # Of clients; the server's default would keep them waiting for most of a fault.
 REQUEST_TIMEOUT_MILLISECONDS = 4000
 RESERVED_BYTES = 16 << 20
+# The scrub goes over all bodies so often, and uploads that came to nothing are swept so soon, that a run of two minutes sees both.
+BODY_SETTINGS = "{scrub_period: 30, orphan_grace: 20}"
+BODY_FIGURES = ("repaired", "repaired_blocks", "damaged_blocks", "abandoned")
 
 
 class Watcher(threading.Thread):
-    """Asks a node again and again who leads."""
+    """Asks a node again and again who leads, and what it has done about bodies."""
 
     def __init__(self, node, leaders, states):
         super().__init__(daemon=True)
         self.node, self.leaders, self.states, self.stopping = node, leaders, states, threading.Event()
+        # Of all its starts; each counts anew.
+        self.bodies, self.last = collections.Counter(), {}
 
     def run(self):
         while not self.stopping.wait(0.2):
@@ -40,6 +45,10 @@ class Watcher(threading.Thread):
             if not status:
                 continue
             self.states[self.node.number, status["state"]] += 1
+            found = {name: status["bodies"][name] for name in BODY_FIGURES}
+            is_new = any(found[name] < self.last.get(name, 0) for name in found)
+            self.bodies.update({name: count - (0 if is_new else self.last.get(name, 0)) for name, count in found.items()})
+            self.last = found
             # A follower may say what it has just ceased to believe; only the leader's own word is evidence.
             if status.get("leader_id") == self.node.number:
                 self.leaders[status["term"]].add(self.node.number)
@@ -68,6 +77,8 @@ class Run:
 
     def run(self):
         kinds = [kind for kind in KINDS if kind not in RARE]
+        if not self.options.body_clients:
+            kinds.remove("rot")
         small = self.directory / f"disk-{SMALL_DISK_NODE}"
         try:
             self.small_disks[SMALL_DISK_NODE] = SmallDisk(small)
@@ -78,19 +89,22 @@ class Run:
         self.cluster = Cluster(
             self.directory, self.options.nodes, proxied=True, seed=self.options.seed, data_directories=places,
             raft={"max_log_entries": self.options.max_log_entries}, storage={"reserved_bytes": RESERVED_BYTES},
-            replication={"request_timeout_ms": REQUEST_TIMEOUT_MILLISECONDS},
+            replication={"request_timeout_ms": REQUEST_TIMEOUT_MILLISECONDS, "bodies": BODY_SETTINGS},
         )
         self.cluster.start()
-        for bucket in BUCKETS:
+        for bucket in [*BUCKETS, bodies.BUCKET]:
             reply = self.cluster.nodes[0].client().request("PUT", f"/{bucket}")
             assert reply.status == 200, reply
-        self.faults = Faults(self.cluster, self.small_disks, self.note)
+        self.faults = Faults(self.cluster, self.small_disks, self.note, self.options.seed)
         self.load = Load(
             self.cluster.nodes, self.history, self.options.seed, self.options.clients, self.options.pause_ms / 1000)
+        self.body_load = bodies.BodyLoad(
+            self.cluster.nodes, self.history, self.options.seed, self.options.body_clients, self.options.body_mib << 20)
         self.watchers = [Watcher(node, self.leaders, self.states) for node in self.cluster.nodes]
         for watcher in self.watchers:
             watcher.start()
         self.load.start()
+        self.body_load.start()
         seconds = self.options.minutes * 60
         self.play(
             draw_schedule(
@@ -132,14 +146,19 @@ class Run:
             self.cluster.wait_until_ready(120, self.members)
             self.note(f"all are ready {time.monotonic() - began:.1f} s after the end of the faults")
         self.load.stop()
+        self.body_load.stop()
         self.note("the clients have stopped")
 
     def check(self, kinds):
         self.index, self.digest, verdict, problems = checks.check_everything(
             self.cluster, self.members, self.history, self.load)
+        if self.options.body_clients:
+            self.body_verdict = checks.check_bodies(self.cluster, self.members, self.history, self.body_load)
+            problems += [text for text in self.history.violations if text not in problems]
         self.look_for_dead()
         for watcher in self.watchers:
             watcher.stopping.set()
+            watcher.join()
         self.note(verdict)
         print(verdict)
         for text in problems:
@@ -171,6 +190,22 @@ class Run:
             self.problem("no node that was far behind has got a snapshot")
         if sum(count for (_, outcome), count in self.history.counts.items() if outcome == "done") < 10 * self.options.minutes:
             self.problem("hardly any write succeeded")
+        if self.options.body_clients:
+            self.check_body_evidence()
+
+    def check_body_evidence(self):
+        done = self.history.counts
+        for call in ("put", "get", "copy", "delete", "multipart"):
+            if not done[f"body {call}", "done"]:
+                self.problem(f"no {call} of a large body succeeded")
+        figures = {watcher.node: watcher.bodies for watcher in self.watchers}
+        rotten = figures[self.faults.rotting]
+        if self.faults.counts["rot"] and not (rotten["damaged_blocks"] and rotten["repaired_blocks"] and rotten["repaired"]):
+            self.problem(f"nobody noticed that bodies rot on node {self.faults.rotting.number}: {dict(rotten)}")
+        if self.faults.counts["kill"] and not any(
+            found["repaired"] for node, found in figures.items() if node is not self.faults.rotting
+        ):
+            self.problem("no node that was away has fetched a body")
 
     def summary(self):
         print(f"chaos: seed {self.options.seed}, {self.options.nodes} nodes, {self.options.minutes:g} minutes, {self.options.clients} clients")
@@ -184,6 +219,9 @@ class Run:
         print(f"  starts        {({node.number: node.starts for node in self.cluster.nodes})}")
         installed = {node.number: node.log().count("A snapshot is the state now") for node in self.cluster.nodes}
         print(f"  snapshots     installed {installed}")
+        print(f"  bodies        {({watcher.node.number: dict(watcher.bodies) for watcher in self.watchers})}, rot on node {self.faults.rotting.number}")
+        if hasattr(self, "body_verdict"):
+            print(f"                {self.body_verdict}")
         if hasattr(self, "digest"):
             print(f"  state         index {self.index}, digest {self.digest} on {len(self.members)} nodes")
 
@@ -210,6 +248,8 @@ def parse():
     parser.add_argument("--nodes", type=int, choices=(3, 5), default=3)
     parser.add_argument("--clients", type=int, default=12)
     parser.add_argument("--pause-ms", type=float, default=30, help="between two operations of a client, on average")
+    parser.add_argument("--body-clients", type=int, default=3, help="clients of large bodies")
+    parser.add_argument("--body-mib", type=int, default=160, help="of large bodies on each disk, at most")
     parser.add_argument("--max-log-entries", type=int, default=2000, help="after which a node takes a snapshot")
     parser.add_argument(
         "--far-behind-every", type=float, default=20, help="minutes between two nodes that fall far behind, in runs that are as long")

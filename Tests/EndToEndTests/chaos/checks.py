@@ -4,12 +4,16 @@ import http.client
 import subprocess
 import time
 
+from support.bodies import describe, differing, same_bodies
 from support.cluster import ROOT, wait_until
 
+from chaos import bodies
 from chaos.workload import BUCKETS
 
 SIMULATE = ROOT / ".build" / "release" / "rustfs-simulate"
 READER = -1
+# For repairs, the grace time of what nothing names, and a round of the scrub.
+BODY_SECONDS = 120
 
 
 def ask(client, *arguments, **options):
@@ -54,6 +58,50 @@ def check_listings(nodes, history, found):
         if listed != found:
             differing = sorted(set(listed.items()) ^ set(found.items()))
             history.violation(f"the listing of node {node.number} differs from what is read: {differing[:10]}")
+
+
+def abort_uploads(node):
+    """Ends what clients have begun and not completed; returns how many there were."""
+    client, count = node.client(), 0
+    while True:
+        text = ask(client, "GET", f"/{bodies.BUCKET}", query="uploads=").body.decode()
+        uploads = text.split("<Upload>")[1:]
+        for upload in uploads:
+            key, number = (upload.split(f"<{name}>")[1].split("<")[0] for name in ("Key", "UploadId"))
+            ask(client, "DELETE", f"/{bodies.BUCKET}/{key}", query=f"uploadId={number}")
+        count += len(uploads)
+        if not uploads:
+            return count
+
+
+def check_bodies(cluster, nodes, history, load):
+    """On every node each key of a large body has what it may have, the same, and each disk has its bodies, whole, and no others."""
+    aborted = abort_uploads(nodes[0])
+    clients, present, files, total = [node.client(timeout=60) for node in nodes], 0, 0, 0
+    for key in load.keys:
+        replies = [ask(client, "GET", key.path) for client in clients]
+        found = {bodies.check(history, key, reply) for reply in replies}
+        if len(found) > 1:
+            history.violation(f"{key.path} has {found}, on different nodes")
+        if replies[0].status == 200:
+            present += 1
+            total += len(replies[0].body)
+            # The number of parts, where there are some, ends the entity tag.
+            files += int(replies[0].etag.partition("-")[2] or 1)
+
+    def are_whole():
+        # A file may go while it is compared.
+        try:
+            found = same_bodies(nodes, files)
+            return found is not None and not differing(found)
+        except OSError:
+            return False
+
+    try:
+        wait_until(are_whole, BODY_SECONDS, lambda: f"{files} whole bodies on each node: {describe(nodes)}")
+    except AssertionError as error:
+        history.violation(str(error))
+    return f"{len(load.keys)} keys, {present} objects of {total} bytes in {files} files on each node; {aborted} uploads were not completed"
 
 
 def check_linearizability(history):

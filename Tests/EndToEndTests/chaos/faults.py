@@ -9,6 +9,7 @@ import shutil
 import signal
 import threading
 
+from support import bodies
 from support.bulk import put_many
 
 # Kinds, and for how many seconds each lasts. The election timeout is one to two seconds.
@@ -23,6 +24,7 @@ KINDS = {
     "delay": (3.0, 7.0),
     "loss": (3.0, 7.0),
     "full-disk": (3.0, 6.0),
+    "rot": (0.1, 1.0),
     "wipe": (4.0, 4.0),
     "far-behind": (140.0, 140.0),
 }
@@ -36,6 +38,8 @@ QUIET_SECONDS = (1.0, 3.0)
 # How often the leader is chosen where a fault wants one node.
 LEADER_SHARE = 0.6
 OVERLAP_SHARE = 0.25
+# Files of bodies that are damaged at once; one more is cut short, and one is deleted.
+ROTTEN_FILES = 4
 DELAY_MILLISECONDS = (10, 120)
 LOSS_SHARE = (0.02, 0.15)
 
@@ -83,12 +87,14 @@ def draw_schedule(seed, seconds, kinds, wipe=False, far_behind_every=1200):
 class Faults:
     """Begins and ends faults on a cluster. One thread."""
 
-    def __init__(self, cluster, small_disks, note):
+    def __init__(self, cluster, small_disks, note, seed):
         self.cluster, self.small_disks, self.note = cluster, small_disks, note
         self.counts, self.skipped = collections.Counter(), collections.Counter()
         self.rules = {}
         self.busy = {}
         self.proxy_counts = {}
+        # The one node whose bodies rot: each of them is whole on another node of the quorum that has it.
+        self.rotting = random.Random(seed).choice(cluster.nodes)
         # Nodes whose disk was full: they may have stopped, and are started again. And the one that was wiped.
         self.forgiven, self.removed = set(), set()
 
@@ -232,9 +238,26 @@ class Faults:
 
         return end
 
+    def rot(self, fault):
+        node, generator = self.rotting, fault.generator
+        files = sorted(bodies.bodies(node).values())
+        if node.number in self.removed or len(files) < 3:
+            return None
+        *damaged, short, gone = generator.sample(files, min(len(files), ROTTEN_FILES + 2))
+        try:
+            for file in damaged:
+                for _ in range(generator.randint(1, 3)):
+                    bodies.flip(file, generator.randrange(file.stat().st_size))
+            os.truncate(short, generator.randrange(short.stat().st_size))
+        except OSError as error:
+            self.note(f"a body went while it was being damaged ({error})")
+        gone.unlink(missing_ok=True)
+        self.note(f"rot on node {node.number}: {', '.join(file.name for file in damaged)}; short: {short.name}; gone: {gone.name}")
+        return lambda: None
+
     def wipe(self, fault):
         node = self.choose(fault)
-        if node is None or len(self.cluster.nodes) < 5 or self.removed:
+        if node is None or node is self.rotting or len(self.cluster.nodes) < 5 or self.removed:
             return None
         self.note(f"wiped disk of node {node.number}")
         self.removed.add(node.number)

@@ -1,6 +1,7 @@
 """Bodies of large objects in a cluster: their files under the nodes' data directories, and uploads that are sent piece by piece."""
 
 import filecmp
+import hashlib
 import http.client
 import os
 import pathlib
@@ -60,6 +61,21 @@ def flip_block(path, block, offset=11):
     flip(path, HEADER_BYTES + block * BLOCK_BYTES + offset)
 
 
+NUMBER_BYTES = 16
+
+
+def self_describing(number, size):
+    """The only content of this number and size: it begins with the number, and tells whether it is whole."""
+    seed = f"{number}/{size}".encode()
+    return number.to_bytes(NUMBER_BYTES, "big") + hashlib.shake_128(seed).digest(size - NUMBER_BYTES)
+
+
+def number_in(body):
+    """The number of a content as above; None if it is none, or not whole."""
+    number = int.from_bytes(body[:NUMBER_BYTES], "big")
+    return number if len(body) >= NUMBER_BYTES and body == self_describing(number, len(body)) else None
+
+
 def status(node):
     """What the node says of its bodies; None while it says nothing."""
     document = node.status()
@@ -71,23 +87,30 @@ def metric(node, name):
     return float(next(line.split()[1] for line in text.splitlines() if line.startswith(f"rustfs_metadata_bodies_{name} ")))
 
 
+def same_bodies(nodes, count=None):
+    """The files of each node, if all have the same bodies, as many as `count`, none is missing and nothing half written; else None."""
+    found = [bodies(node) for node in nodes]
+    is_same = all(each.keys() == found[0].keys() for each in found) and count in (None, len(found[0]))
+    if not is_same or any(half_written(node) for node in nodes):
+        return None
+    return found if all((status(node) or {}).get("missing") == 0 for node in nodes) else None
+
+
+def differing(found):
+    """Files of `same_bodies` whose bytes are not those of the first node's."""
+    return [
+        other[name] for name, path in found[0].items() for other in found[1:] if not filecmp.cmp(path, other[name], shallow=False)]
+
+
 def wait_for_same_bodies(nodes, count=None, seconds=60):
-    """Waits until each node has the same bodies, as many as `count`, and nothing half written; then no byte may differ."""
-    def state():
-        return {node.number: (sorted(bodies(node)), sorted(half_written(node)), status(node)) for node in nodes}
-
-    def settled():
-        found = [bodies(node) for node in nodes]
-        return (
-            all(each.keys() == found[0].keys() for each in found) and count in (None, len(found[0]))
-            and not any(half_written(node) for node in nodes) and all((status(node) or {}).get("missing") == 0 for node in nodes)
-            and found)
-
-    found = wait_until(settled, seconds, lambda: f"{count} bodies on each node: {state()}")
-    for name, path in found[0].items():
-        for other in found[1:]:
-            assert filecmp.cmp(path, other[name], shallow=False), f"{path} and {other[name]} differ"
+    """Waits for `same_bodies` and returns them; then no byte may differ."""
+    found = wait_until(lambda: same_bodies(nodes, count), seconds, lambda: f"{count} bodies on each node: {describe(nodes)}")
+    assert differing(found) == []
     return found
+
+
+def describe(nodes):
+    return {node.number: (sorted(bodies(node)), sorted(half_written(node)), status(node)) for node in nodes}
 
 
 def wait_for_no_bodies(nodes, seconds=30):

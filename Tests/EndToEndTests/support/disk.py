@@ -9,7 +9,7 @@ class SmallDisk:
 
     CHUNK_BYTES = 1 << 20
 
-    def __init__(self, path, size="768m"):
+    def __init__(self, path, size="1g"):
         self.path = path
         self.filler = path / "filler"
         path.mkdir(parents=True)
