@@ -81,7 +81,8 @@ class Run:
             kinds.remove("rot")
         small = self.directory / f"disk-{SMALL_DISK_NODE}"
         try:
-            self.small_disks[SMALL_DISK_NODE] = SmallDisk(small)
+            # What is put and kept grows with the run.
+            self.small_disks[SMALL_DISK_NODE] = SmallDisk(small, size=f"{1024 + int(24 * self.options.minutes)}m")
         except Exception as error:
             kinds.remove("full-disk")
             print(f"chaos: no full disks in this run, a small file system cannot be mounted ({error})", flush=True)
