@@ -92,8 +92,8 @@ def test_what_we_lack_says_so_by_name(server, s3, bucket):
         lambda: s3.get_bucket_policy(Bucket=bucket),
         lambda: s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": []}),
         lambda: s3.get_bucket_lifecycle_configuration(Bucket=bucket),
-        lambda: s3.get_object_tagging(Bucket=bucket, Key="k"),
-        lambda: s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["ETag"]),
+        lambda: s3.get_object_torrent(Bucket=bucket, Key="k"),
+        lambda: s3.get_object_acl(Bucket=bucket, Key="k"),
     ):
         status, code, response = error_of(call)
         assert (status, code) == (501, "NotImplemented")
