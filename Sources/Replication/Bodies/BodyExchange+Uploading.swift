@@ -139,8 +139,9 @@ extension BodyExchange {
             guard let upload = uploads.removeValue(forKey: stream) else { return discardEverywhere([id]) }
             upload.resume(.failure(MetadataError(.unavailable, "the upload was aborted")))
             for replica in upload.upload.replicas where replica.node != node {
-                let isDurable = replica.phase == .durable
-                send(isDurable ? .discard([upload.upload.id]) : .abort(stream), to: replica.node)
+                send(.abort(stream), to: replica.node)
+                // It may have it already, or be about to.
+                send(.discard([id]), to: replica.node)
             }
             flush()
         }
@@ -149,7 +150,10 @@ extension BodyExchange {
     /// As `abort`, for bodies whose upload is over.
     func discardEverywhere(_ ids: [BodyID]) {
         loop.execute { [self] in
-            for (stream, upload) in uploads where ids.contains(upload.upload.id) { abort(stream, upload.upload.id) }
+            for (stream, upload) in uploads where ids.contains(upload.upload.id) {
+                uploads[stream] = nil
+                sendToReplicas(upload, .abort(stream))
+            }
             for peer in configuration.members where peer != node {
                 for start in stride(from: 0, to: ids.count, by: BodyMessage.discardCountMax) {
                     send(.discard(Array(ids[start..<min(start + BodyMessage.discardCountMax, ids.count)])), to: peer)

@@ -37,6 +37,8 @@ package struct BodyLedgerState: Sendable {
     private var unchecked: [StoredBody] = []
     /// Bodies that peers are sending, how often, and what happened to them meanwhile.
     private var receptions: [BodyID: (count: Int, named: UInt64?, isReleased: Bool)] = [:]
+    /// The newest that were released: what peers send of them is on its way yet, slower than the log was.
+    private var releasedLately = RecentBodies()
     /// Files that nothing names, and since when that is known.
     private var unnamedSince: [BodyID: ClockReading] = [:]
     /// Files that may be damaged.
@@ -73,6 +75,7 @@ package struct BodyLedgerState: Sendable {
             lacks[id] = nil
             unnamedSince[id] = nil
             receptions[id]?.isReleased = true
+            releasedLately.insert(id)
         }
         if !unchecked.isEmpty {
             let gone = Set(ids)
@@ -91,7 +94,7 @@ package struct BodyLedgerState: Sendable {
     // MARK: Receptions
 
     package mutating func receptionBegan(_ id: BodyID) {
-        receptions[id, default: (0, nil, false)].count += 1
+        receptions[id, default: (0, nil, releasedLately.contains(id))].count += 1
     }
 
     package mutating func receptionEnded(_ id: BodyID, isStored: Bool) {
@@ -175,6 +178,8 @@ package struct BodyLedgerState: Sendable {
 
     /// Nothing will name them any more. What is forgotten here, the passes find.
     package mutating func discard(_ ids: [BodyID]) {
+        // One that is just coming in is to go when it is there.
+        for id in ids { receptions[id]?.isReleased = true }
         discarded += ids.prefix(max(0, Self.unnamedCountMax - discarded.count))
     }
 
@@ -216,6 +221,25 @@ package struct BodyLedgerState: Sendable {
     package mutating func takePassDue() -> Bool {
         defer { isPassDue = false }
         return isPassDue
+    }
+}
+
+/// The last some thousand ids that were put in.
+private struct RecentBodies: Sendable {
+    private static let countMax = 16_384
+
+    private var ids: Set<BodyID> = []
+    private var order: [BodyID] = []
+    private var oldest = 0
+
+    func contains(_ id: BodyID) -> Bool { ids.contains(id) }
+
+    mutating func insert(_ id: BodyID) {
+        guard ids.insert(id).inserted else { return }
+        guard order.count == Self.countMax else { return order.append(id) }
+        ids.remove(order[oldest])
+        order[oldest] = id
+        oldest = (oldest + 1) % Self.countMax
     }
 }
 

@@ -99,6 +99,31 @@ import Testing
         #expect(ledger.lacks.isEmpty)
     }
 
+    @Test("What comes in only after the log has named and released it is deleted, too")
+    func releasedBefore() {
+        var ledger = BodyLedgerState()
+        ledger.named([Self.body(1)])
+        ledger.released([Self.id(1)])
+        for sequence: UInt64 in 1...2 {
+            ledger.receptionBegan(Self.id(sequence))
+            ledger.receptionEnded(Self.id(sequence), isStored: true)
+        }
+        let discarded = ledger.takeDiscarded()
+        #expect(discarded == [Self.id(1)])
+    }
+
+    @Test("What is discarded while its last bytes are written is deleted when it is there")
+    func discardedMeanwhile() {
+        var ledger = BodyLedgerState()
+        ledger.receptionBegan(Self.id(1))
+        ledger.discard([Self.id(1), Self.id(2)])
+        let now = ledger.takeDiscarded()
+        #expect(now == [Self.id(1), Self.id(2)])
+        ledger.receptionEnded(Self.id(1), isStored: true)
+        let later = ledger.takeDiscarded()
+        #expect(later == [Self.id(1)])
+    }
+
     @Test("A file that nothing names is abandoned after its grace time, and not while it comes in or once it is named")
     func unnamed() {
         var ledger = BodyLedgerState()
