@@ -12,8 +12,9 @@ package final class ObjectDataWriter: Sendable {
     /// Batches handed over and not yet written: one at the disk, one to follow. With the one that fills, what an upload holds
     /// in memory.
     static let outstandingBatchesMax = 2
-    /// The disk is asked to begin writing after so much, so that `finish` waits for no more than that.
-    static let writebackByteCount: UInt64 = 8 << 20
+    /// The disk is asked to begin writing after so much, so that `finish` waits for no more than that, and what else is written
+    /// meanwhile (the log) for hardly more.
+    static let writebackByteCount: UInt64 = 1 << 20
 
     package let id: BodyID
     /// The file until it is published: this writer's alone, also if another one writes the same body.

@@ -250,7 +250,7 @@ def parse():
     parser.add_argument("--clients", type=int, default=12)
     parser.add_argument("--pause-ms", type=float, default=30, help="between two operations of a client, on average")
     parser.add_argument("--body-clients", type=int, default=3, help="clients of large bodies")
-    parser.add_argument("--body-mib", type=int, default=160, help="of large bodies on each disk, at most")
+    parser.add_argument("--body-mib", type=int, default=200, help="of large bodies on each disk, at most")
     parser.add_argument("--max-log-entries", type=int, default=2000, help="after which a node takes a snapshot")
     parser.add_argument(
         "--far-behind-every", type=float, default=20, help="minutes between two nodes that fall far behind, in runs that are as long")

@@ -202,7 +202,8 @@ class BodyClient(threading.Thread):
 
     def write(self, size, send, number=None, excluded=None):
         if not self.load.reserve(size):
-            return self.delete()
+            self.make_room()
+            return None
         try:
             key = self.target()
             if key is excluded:
@@ -220,10 +221,19 @@ class BodyClient(threading.Thread):
             self.held = sum(key.held for key in self.keys)
             self.load.release(size)
 
+    def make_room(self):
+        """Deletes the largest, or any: large ones are to live for a while, too."""
+        key = max(self.keys, key=lambda key: key.held, default=None)
+        if key is not None and key.held and self.generator.random() < 0.5:
+            self.history.count("body delete", self.remove(key))
+        elif (outcome := self.delete()) is not None:
+            self.history.count("body delete", outcome)
+
     def delete(self):
         key = self.some_key(lambda key: key.held)
-        if key is None:
-            return None
+        return self.remove(key) if key is not None else None
+
+    def remove(self, key):
         outcome, _ = self.request("DELETE", key.path)
         if outcome == "done":
             key.settle(None, 0)
@@ -234,7 +244,7 @@ class BodyClient(threading.Thread):
         return outcome
 
     def get(self):
-        key = self.some_key(lambda key: True)
+        key = self.some_key(lambda key: key.held) or self.some_key(lambda key: True)
         if key is None:
             return None
         outcome, reply = self.request("GET", key.path)
