@@ -86,6 +86,8 @@ package final class BodyKeeper: BodyFallback {
         var lastPass: ClockReading?
         for await _ in ledger.wakeUps {
             if Task.isCancelled { return }
+            // Where a pass is due, nothing is known until its end.
+            report()
             await lookForNamed()
             await deleteDiscarded()
             await verifySuspects()

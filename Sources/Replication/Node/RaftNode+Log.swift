@@ -150,6 +150,8 @@ extension RaftNode {
     }
 
     private func finishInstallation(_ state: InstalledState, token: UInt64) {
+        // Before any peer can learn that this node has the state: it may lack all the bodies that the state names.
+        handle(.bodies(.unknown))
         do {
             try applier.publishInstalled()
         } catch {

@@ -155,7 +155,9 @@ package struct Replica: Sendable {
         case .applyFailed(let failure): stop(.applyFailed(failure.description))
         case .bodies(let report):
             bodies = report
+            // Not with the next tick: what it says later of its log must not be heard before.
             manager.reportAtOnce()
+            reportNow()
             advanceMembership()
         case .snapshotTaken(let description): snapshotTaken(description)
         case .snapshotFailed(let detail): snapshotFailed(detail)

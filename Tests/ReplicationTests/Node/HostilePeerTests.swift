@@ -4,6 +4,7 @@ import Logging
 import Metadata
 import NIOCore
 import NIOPosix
+import ObjectDataStore
 import PeerTransport
 import Raft
 import RaftStorage
@@ -31,6 +32,7 @@ struct HostilePeerTests {
         node.replica.raft.electionTicks = 10
         var configuration = ReplicatedMetadataEngineConfiguration(node: node, objectDataPath: "\(directory)/mx")
         configuration.reservedByteCount = 0
+        configuration.bodyExchange.receptionCountMax = 100
         let engine = try ReplicatedMetadataEngine(configuration)
         do {
             let address = try await engine.start()
@@ -127,6 +129,58 @@ struct HostilePeerTests {
     }
 }
 
+extension HostilePeerTests {
+    private static func bytes(_ message: BodyMessage) -> [UInt8] {
+        let (head, rest) = message.encoded()
+        return Array(head.readableBytesView) + (rest.map { Array($0.readableBytesView) } ?? [])
+    }
+
+    /// Half-written and whole files of bodies.
+    private func bodyFiles() throws -> [String] {
+        let root = "\(directory)/mx"
+        return try FileManager.default.subpathsOfDirectory(atPath: root).filter {
+            var isDirectory: ObjCBool = false
+            return FileManager.default.fileExists(atPath: "\(root)/\($0)", isDirectory: &isDirectory)
+                && !isDirectory.boolValue && $0 != "START"
+        }
+    }
+
+    @Test("Bodies with gaps, with wrong checksums, of a sender that is gone, and too many at once leave nothing behind")
+    func bodies() async throws {
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try await use([1]) { engine, _ in try await write("before", engine) }
+        try await use([1, 2]) { engine, port in
+            try await write("first", engine)
+            let control = try await HostilePeer(port: port, lane: .control)
+            let peer = try await HostilePeer(port: port, lane: .body)
+            let content = ByteBuffer(repeating: 7, count: 300_000)
+            let id = { (number: UInt64) in BodyID(origin: 2 << 48, sequence: number) }
+            for stream: UInt64 in 1...1_100 {
+                try await peer.send(Self.bytes(.open(stream, id(stream))))
+                try await peer.send(Self.bytes(.data(stream, offset: 0, content)))
+                switch stream % 4 {
+                case 0: try await peer.send(Self.bytes(.data(stream, offset: 7, content)))
+                case 1: try await peer.send(Self.bytes(.finish(stream, length: 300_000, tableChecksum: 1)))
+                case 2: try await peer.send(Self.bytes(.finish(stream, length: 3, tableChecksum: 1)))
+                // Nothing more comes of it.
+                default: break
+                }
+            }
+            // Answers that nobody waits for, and requests for what is not there.
+            try await peer.send(Self.bytes(.accepted(5, byteCount: 1 << 40)))
+            try await peer.send(Self.bytes(.durable(5)))
+            try await peer.send(Self.bytes(.failed(6, .noSpace)))
+            try await peer.send(Self.bytes(.discard([id(1), id(9_999)])))
+            try await peer.send(Self.bytes(.read(request: 1, id(9_999), offset: 0, byteCount: 1 << 20)))
+            try await write("second", engine)
+            #expect(!peer.isClosed)
+            control.close()
+            while try !bodyFiles().isEmpty { try await Task.sleep(for: .milliseconds(10)) }
+            try await write("third", engine)
+        }
+    }
+}
+
 /// Greets as node 2, and sends bodies in whole frames.
 private final class HostilePeer: Sendable {
     private final class Handler: ChannelInboundHandler, Sendable {
@@ -164,6 +218,8 @@ private final class HostilePeer: Sendable {
     }
 
     var isClosed: Bool { handler.isClosed.load(ordering: .relaxed) }
+
+    func close() { channel.close(promise: nil) }
 
     func send(_ body: [UInt8]) async throws {
         var frame = ByteBuffer()
