@@ -6,7 +6,7 @@ import Raft
 
 struct BodyReceptionKey: Hashable, Sendable {
     var sender: NodeID
-    /// Streams are numbered anew with each start of their sender; connections of an earlier one are gone by then.
+    /// Of the sender's disk.
     var incarnation: UInt64
     var stream: BodyMessage.Stream
 }

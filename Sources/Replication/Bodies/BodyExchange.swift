@@ -133,14 +133,6 @@ package final class BodyExchange: @unchecked Sendable {
 
     func flush() { transport.flush() }
 
-    /// From a thread that is not the loop's.
-    func post(_ message: BodyMessage, to peer: NodeID) {
-        loop.execute { [self] in
-            send(message, to: peer)
-            flush()
-        }
-    }
-
     /// A frame of the lane. - Returns: false if no peer says such a thing.
     func received(_ body: ByteBuffer, from peer: PeerIdentity) -> Bool {
         guard !isClosed else { return true }

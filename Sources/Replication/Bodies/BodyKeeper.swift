@@ -162,15 +162,22 @@ package final class BodyKeeper: BodyFallback {
 
     // MARK: Fetching
 
+    /// While many bodies are fetched their number is told so often.
+    private static let reportMilliseconds: UInt64 = 500
+
     private func fetchLacking() async {
         // A full disk is no failure of a body's: all of them are fetched as soon as there is room, however long that takes.
+        var reportedAt = BootClock.now
         while !Task.isCancelled, await hasSpace(), let body = ledger.withState({ $0.nextFetch(at: BootClock.now) }) {
             // What a reader waits for and what came meanwhile goes first: so one at a time.
             let isFetched = await fetch(body)
             ledger.withState { state in
                 if isFetched { state.fetched(body.id) } else { state.fetchFailed(body.id, at: BootClock.now) }
             }
-            report()
+            if BootClock.now.milliseconds(since: reportedAt) >= Self.reportMilliseconds {
+                reportedAt = BootClock.now
+                report()
+            }
             await lookForNamed()
         }
     }
@@ -352,7 +359,6 @@ package struct BodyCounts: Sendable {
     package var verifiedBytes: UInt64 = 0
     package var remoteReads: UInt64 = 0
     package var abandonedBodies: UInt64 = 0
-    package var passes: UInt64 = 0
 }
 
 /// What a replica has and lacks of the bodies.

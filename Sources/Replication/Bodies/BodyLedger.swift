@@ -29,6 +29,11 @@ package struct BodyLedgerState: Sendable {
 
     /// Bodies that something names and this node does not have, or not whole.
     package private(set) var lacks: [BodyID: Lack] = [:]
+    package private(set) var lackingByteCount: UInt64 = 0
+    /// The order in which they are fetched, the next one last: those that were due when it was made. What has changed since is skipped.
+    private var turns: [BodyID] = []
+    /// Those that readers have asked for since; they go first.
+    private var urgentTurns: [BodyID] = []
     /// More is lacking than fits, or may be: the next pass must not wait.
     package private(set) var isPassDue = true
     /// All that the state named at some time since its start or replacement has been looked for.
@@ -50,7 +55,6 @@ package struct BodyLedgerState: Sendable {
 
     package init() {}
 
-    package var lackingByteCount: UInt64 { lacks.values.reduce(0) { $0 + $1.length } }
     package var unnamedCount: Int { unnamedSince.count }
 
     // MARK: The log
@@ -72,7 +76,7 @@ package struct BodyLedgerState: Sendable {
     /// Nothing names these any more; their files are somebody else's to delete.
     package mutating func released(_ ids: [BodyID]) {
         for id in ids {
-            lacks[id] = nil
+            removeLack(id)
             unnamedSince[id] = nil
             receptions[id]?.isReleased = true
             releasedLately.insert(id)
@@ -86,6 +90,7 @@ package struct BodyLedgerState: Sendable {
     /// The state was replaced.
     package mutating func stateReplaced() {
         lacks = [:]
+        lackingByteCount = 0
         unchecked = []
         isPassDue = true
         hasLookedForAll = false
@@ -102,7 +107,7 @@ package struct BodyLedgerState: Sendable {
         reception.count -= 1
         receptions[id] = reception.count == 0 ? nil : reception
         if isStored {
-            lacks[id] = nil
+            removeLack(id)
             // It was named and released while it came in.
             if reception.isReleased { discard([id]) }
         } else if !reception.isReleased, reception.count == 0, let length = reception.named {
@@ -113,16 +118,25 @@ package struct BodyLedgerState: Sendable {
     // MARK: Lacks
 
     package mutating func lack(_ body: StoredBody, isUrgent: Bool = false) {
-        if lacks[body.id] != nil {
-            if isUrgent {
-                lacks[body.id]?.isUrgent = true
-                lacks[body.id]?.notBefore = .zero
+        guard let known = lacks[body.id] else {
+            guard lacks.count < Self.lackCountMax else {
+                isPassDue = true
+                return
             }
-        } else if lacks.count < Self.lackCountMax {
             lacks[body.id] = Lack(length: body.length, isUrgent: isUrgent)
-        } else {
-            isPassDue = true
+            lackingByteCount += body.length
+            if isUrgent { urgentTurns.append(body.id) }
+            return
         }
+        guard isUrgent else { return }
+        if !known.isUrgent { urgentTurns.append(body.id) }
+        lacks[body.id]?.isUrgent = true
+        lacks[body.id]?.notBefore = .zero
+    }
+
+    private mutating func removeLack(_ id: BodyID) {
+        guard let lack = lacks.removeValue(forKey: id) else { return }
+        lackingByteCount -= lack.length
     }
 
     /// Bodies whose files are to be looked for. Of those that have begun to come in meanwhile the reception decides.
@@ -138,20 +152,31 @@ package struct BodyLedgerState: Sendable {
 
     /// What to fetch next; it counts as being fetched until `fetched` or `fetchFailed`.
     package mutating func nextFetch(at now: ClockReading) -> StoredBody? {
-        let due = lacks.lazy.filter { [fetching, receptions] id, lack in
-            lack.notBefore <= now && !fetching.contains(id) && receptions[id] == nil
+        if let next = takeTurn(\.urgentTurns, at: now) ?? takeTurn(\.turns, at: now) { return next }
+        // The oldest ids first: those of one upload lie together.
+        turns = lacks.keys.filter { isDue($0, at: now) }.sorted(by: >)
+        return takeTurn(\.turns, at: now)
+    }
+
+    private func isDue(_ id: BodyID, at now: ClockReading) -> Bool {
+        guard let lack = lacks[id] else { return false }
+        return lack.notBefore <= now && !fetching.contains(id) && receptions[id] == nil
+    }
+
+    private mutating func takeTurn(
+        _ turns: WritableKeyPath<BodyLedgerState, [BodyID]>, at now: ClockReading
+    ) -> StoredBody? {
+        while let id = self[keyPath: turns].popLast() {
+            guard isDue(id, at: now), let lack = lacks[id] else { continue }
+            fetching.insert(id)
+            return StoredBody(id: id, length: lack.length)
         }
-        // Readers first, then the oldest ids: those of one upload lie together.
-        guard let next = due.min(by: { ($0.value.isUrgent ? 0 : 1, $0.key) < ($1.value.isUrgent ? 0 : 1, $1.key) }) else {
-            return nil
-        }
-        fetching.insert(next.key)
-        return StoredBody(id: next.key, length: next.value.length)
+        return nil
     }
 
     package mutating func fetched(_ id: BodyID) {
         fetching.remove(id)
-        lacks[id] = nil
+        removeLack(id)
     }
 
     package mutating func fetchFailed(_ id: BodyID, at now: ClockReading) {

@@ -1,4 +1,3 @@
-import Checksum
 package import Metadata
 package import NIOCore
 package import ObjectDataStore
