@@ -96,8 +96,8 @@ let package = Package(
         .target(
             name: "SimulationKit",
             dependencies: [
-                "Checksum", "FileSystem", "KeyValueStore", "Metadata", "Raft", "RaftStorage", "Replication", nioCore,
-                .product(name: "Crypto", package: "swift-crypto"),
+                "Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore", "Raft", "RaftStorage", "Replication",
+                nioCore, .product(name: "Crypto", package: "swift-crypto"),
             ]
         ),
         .executableTarget(

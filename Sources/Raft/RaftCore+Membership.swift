@@ -131,7 +131,10 @@ extension RaftCore {
 
     /// A transition that ends by itself does so as soon as it is in force, but not while leadership is handed over: the target would
     /// have more to catch up with, and the end could take its vote away. Then the next leader ends it, or this one when it stays.
-    mutating func leaveJointIfDue() {
+    mutating func leaveJointIfDue() { if settings.leavesJointAtOnce { leaveJoint() } }
+
+    /// As by itself, for a driver that has more to wait for. Without effect where there is nothing to leave, or it is not time yet.
+    package mutating func leaveJoint() {
         guard role == .leader, transferTarget == nil, configuration.isJoint, configuration.autoLeave,
             log.applied >= pendingChangeIndex
         else { return }

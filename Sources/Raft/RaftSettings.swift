@@ -42,6 +42,8 @@ package struct RaftSettings: Sendable {
     package var stepsDownOnRemoval = true
     /// A leader that a change is about to remove takes no more proposals, and when it leaves, asks a voter to campaign.
     package var leavesInOrder = true
+    /// A leader ends a transition by itself as soon as it is in force; otherwise when it is told to (`RaftCore.leaveJoint`).
+    package var leavesJointAtOnce = true
     /// Nodes that a change has removed are told so, and are not listened to.
     package var tellsRemovedNodes = true
     /// A change of members is refused while another is under way, or if too few of the new voters are alive.

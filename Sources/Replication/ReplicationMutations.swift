@@ -38,6 +38,18 @@ package struct ReplicationMutations: OptionSet, Hashable, Sendable {
     package static let cutsLogWhileSending = ReplicationMutations(rawValue: 1 << 15)
     /// Every follower that needs a snapshot is sent one at once.
     package static let sendsToAll = ReplicationMutations(rawValue: 1 << 16)
+    /// A body counts as held by whoever has been sent all of it.
+    package static let countsUndurableBodies = ReplicationMutations(rawValue: 1 << 17)
+    /// A manifest is taken whoever holds its body.
+    package static let ignoresHolders = ReplicationMutations(rawValue: 1 << 18)
+    /// A learner becomes a voter whatever it lacks of the bodies.
+    package static let promotesWithoutBodies = ReplicationMutations(rawValue: 1 << 19)
+    /// A voter is removed whatever the others lack of the bodies.
+    package static let removesWithoutBodies = ReplicationMutations(rawValue: 1 << 20)
+    /// A replica whose state was replaced believes that it has all the bodies that the new one names.
+    package static let believesItselfWhole = ReplicationMutations(rawValue: 1 << 21)
+    /// A transition of the members ends although the new voters lack bodies.
+    package static let leavesJointWithoutBodies = ReplicationMutations(rawValue: 1 << 22)
 
     package static let all: [(name: String, mutation: ReplicationMutations)] = [
         ("applies-retries-twice", .appliesRetriesTwice), ("reads-before-apply", .readsBeforeApply),
@@ -48,6 +60,9 @@ package struct ReplicationMutations: OptionSet, Hashable, Sendable {
         ("promotes-early", .promotesEarly), ("ignores-incarnations", .ignoresIncarnations),
         ("founds-without-agreement", .foundsWithoutAgreement), ("answers-before-all", .answersBeforeAll),
         ("reopens-sessions", .reopensSessions), ("cuts-log-while-sending", .cutsLogWhileSending),
-        ("sends-to-all", .sendsToAll),
+        ("sends-to-all", .sendsToAll), ("counts-undurable-bodies", .countsUndurableBodies),
+        ("ignores-holders", .ignoresHolders), ("promotes-without-bodies", .promotesWithoutBodies),
+        ("removes-without-bodies", .removesWithoutBodies), ("believes-itself-whole", .believesItselfWhole),
+        ("leaves-joint-without-bodies", .leavesJointWithoutBodies),
     ]
 }

@@ -28,7 +28,7 @@ struct MutantTests {
         Case(mutation: .foundsWithoutAgreement, look: wipedWhileFounding),
     ]
 
-    @Test("Each is found, and its test finds nothing without it", arguments: cases)
+    @Test("Each is found, and its test finds nothing without it", arguments: cases + bodyCases)
     func found(mutant: Case) throws {
         #expect(try mutant.look([]) == nil)
         #expect(try mutant.look(mutant.mutation) != nil)
@@ -38,7 +38,9 @@ struct MutantTests {
     func complete() {
         let named = Set(NamedCaseMutantTests.cases.map(\.bug))
         for (name, mutation) in ReplicationMutations.all {
-            #expect(named.contains("replica/" + name) || Self.cases.contains { $0.mutation == mutation }, "\(name)")
+            #expect(
+                named.contains("replica/" + name) || (Self.cases + Self.bodyCases).contains { $0.mutation == mutation },
+                "\(name)")
         }
     }
 

@@ -26,7 +26,9 @@ struct ModuleTests {
         "Replication": [
             "Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore", "PeerTransport", "Raft", "RaftStorage",
         ],
-        "SimulationKit": ["Checksum", "FileSystem", "KeyValueStore", "Metadata", "Raft", "RaftStorage", "Replication"],
+        "SimulationKit": [
+            "Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore", "Raft", "RaftStorage", "Replication",
+        ],
         "rustfs-simulate": ["SimulationKit"],
         "rustfs-metadata": [
             "AdminAPI", "CMalloc", "Configuration", "FileSystem", "HTTPServer", "KeyValueStore", "Metadata", "ObjectDataStore",

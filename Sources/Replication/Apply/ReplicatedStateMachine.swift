@@ -220,7 +220,7 @@ package struct ReplicatedStateMachine {
             decoded = try MetadataOperation(decoding: ByteBuffer(bytes: operation.operation))
         } catch { throw .unknownEntry(entry.index, entry.term, reason: error.reason) }
         do throws(MetadataStoreFailure) {
-            if decoded.payload.namesBody, !isQuorum(decoded.bodyHolders) {
+            if decoded.payload.namesBody, !isQuorum(decoded.bodyHolders), !mutations.contains(.ignoresHolders) {
                 let refusal = MetadataError(.unavailable, "too few of the members hold the body")
                 return try metadata.refuse(
                     decoded, at: entry.index.rawValue, refusal, in: transaction, effects: &report.effects)

@@ -20,46 +20,42 @@ final class BodyReception {
         case abort
     }
 
-    /// Bytes received and not written, beyond what any sender's window allows.
-    private static let queuedByteCountMax = 16 << 20
-
-    let id: BodyID
     let events: AsyncStream<Event>.Continuation
-    /// When the sender last said that it goes on.
-    var confirmedAt: ClockReading
-    private var received: UInt64 = 0
-    private var written: UInt64 = 0
-    private var hasEnded = false
+    private var incoming: IncomingBody
 
     init(_ id: BodyID, _ events: AsyncStream<Event>.Continuation, at now: ClockReading) {
-        self.id = id
+        incoming = IncomingBody(id, at: now)
         self.events = events
-        confirmedAt = now
     }
 
     func take(_ bytes: ByteBuffer, at offset: UInt64) {
-        guard !hasEnded else { return }
-        // A gap: something was lost with a connection.
-        guard offset == received, received - written <= UInt64(Self.queuedByteCountMax) else { return abort() }
-        received += UInt64(bytes.readableBytes)
-        confirmedAt = BootClock.now
-        events.yield(.data(bytes))
+        switch incoming.take(byteCount: bytes.readableBytes, at: offset, now: BootClock.now) {
+        case .taken: events.yield(.data(bytes))
+        case .broken: end(with: .abort)
+        case .ignored: break
+        }
     }
 
-    func wrote(upTo byteCount: UInt64) { written = byteCount }
+    func wrote(upTo byteCount: UInt64) { incoming.wrote(upTo: byteCount) }
 
     func finish(length: UInt64, tableChecksum: UInt32) {
-        guard !hasEnded else { return }
-        guard length == received else { return abort() }
-        hasEnded = true
-        events.yield(.finish(length: length, tableChecksum: tableChecksum))
-        events.finish()
+        switch incoming.finish(length: length) {
+        case .taken: end(with: .finish(length: length, tableChecksum: tableChecksum))
+        case .broken: end(with: .abort)
+        case .ignored: break
+        }
     }
 
-    func abort() {
-        guard !hasEnded else { return }
-        hasEnded = true
-        events.yield(.abort)
+    func abort() { if incoming.abort() == .broken { end(with: .abort) } }
+
+    func confirm(at now: ClockReading) { incoming.confirm(at: now) }
+
+    func isGivenUp(after milliseconds: UInt64, at now: ClockReading) -> Bool {
+        incoming.isGivenUp(after: milliseconds, at: now)
+    }
+
+    private func end(with event: Event) {
+        events.yield(event)
         events.finish()
     }
 }
@@ -148,7 +144,7 @@ extension BodyExchange {
     func confirm(_ streams: [BodyMessage.Stream], of sender: NodeID, _ incarnation: UInt64) {
         let now = BootClock.now
         for stream in streams {
-            receptions[BodyReceptionKey(sender: sender, incarnation: incarnation, stream: stream)]?.confirmedAt = now
+            receptions[BodyReceptionKey(sender: sender, incarnation: incarnation, stream: stream)]?.confirm(at: now)
         }
     }
 }

@@ -209,7 +209,7 @@ extension BodyExchange {
             if upload.waiter != nil { upload.isTold = true }
             upload.resume(.success(state.holders))
         case .pending:
-            if case .room? = upload.waiter, state.hasRoom, state.hasRoomEverywhere || state.patienceLeft == 0 {
+            if case .room? = upload.waiter, state.mayWrite {
                 for laggard in upload.upload.dropLaggards() { dropped(upload, laggard) }
                 upload.resume(.success([]))
             }

@@ -114,7 +114,7 @@ package final class BodyExchange: @unchecked Sendable {
         saidStreamsAt = now
         sayStreams()
         for (key, reception) in receptions
-        where now.milliseconds(since: reception.confirmedAt) >= settings.receptionMilliseconds {
+        where reception.isGivenUp(after: settings.receptionMilliseconds, at: now) {
             logger.info("a body whose sender is gone is given up", metadata: ["node": "\(key.sender.rawValue)"])
             reception.abort()
         }

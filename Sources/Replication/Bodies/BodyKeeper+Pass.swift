@@ -3,6 +3,7 @@ import Logging
 import Metadata
 import NIOPosix
 import ObjectDataStore
+import Raft
 import Synchronization
 
 /// A pass over all names and all files: how a replica finds what it lacks, and what nothing names.
@@ -11,8 +12,9 @@ extension BodyKeeper {
 
     func pass() async {
         do {
+            let index = try await reading { LogIndex($0.applied.index) }
             let missing = try await lookForAllNamed()
-            ledger.withState { $0.lookedForAll() }
+            ledger.withState { $0.lookedForAll(upTo: index) }
             let unnamed = try await lookAtAllFiles()
             if missing > 0 || !unnamed.isEmpty {
                 logger.info(

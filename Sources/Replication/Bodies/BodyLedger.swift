@@ -1,4 +1,5 @@
 package import ObjectDataStore
+package import Raft
 import Synchronization
 
 /// What this replica lacks of the bodies that the state names, and what it has that nothing names, as a value.
@@ -38,6 +39,8 @@ package struct BodyLedgerState: Sendable {
     package private(set) var isPassDue = true
     /// All that the state named at some time since its start or replacement has been looked for.
     private var hasLookedForAll = false
+    /// All that entries up to this one name is known.
+    private var index = LogIndex.zero
     /// Named since, and not looked for yet.
     private var unchecked: [StoredBody] = []
     /// Bodies that peers are sending, how often, and what happened to them meanwhile.
@@ -52,15 +55,19 @@ package struct BodyLedgerState: Sendable {
     private var discarded: [BodyID] = []
     /// Being fetched.
     private var fetching: Set<BodyID> = []
+    private let mutations: ReplicationMutations
 
-    package init() {}
+    package init(mutations: ReplicationMutations = []) { self.mutations = mutations }
 
     package var unnamedCount: Int { unnamedSince.count }
 
     // MARK: The log
 
     /// The state has begun to name these.
-    package mutating func named(_ bodies: [StoredBody]) {
+    ///
+    /// - Parameter index: all before, and these, are named by entries up to this one.
+    package mutating func named(_ bodies: [StoredBody], upTo index: LogIndex) {
+        self.index = max(self.index, index)
         for body in bodies {
             unnamedSince[body.id] = nil
             if receptions[body.id] != nil {
@@ -93,7 +100,8 @@ package struct BodyLedgerState: Sendable {
         lackingByteCount = 0
         unchecked = []
         isPassDue = true
-        hasLookedForAll = false
+        index = .zero
+        hasLookedForAll = mutations.contains(.believesItselfWhole)
     }
 
     // MARK: Receptions
@@ -232,15 +240,23 @@ package struct BodyLedgerState: Sendable {
         unnamedSince = unnamedSince.filter { unnamed.contains($0.key) }
     }
 
-    /// A pass has looked for all that the state names.
-    package mutating func lookedForAll() { hasLookedForAll = !isPassDue }
+    /// A pass has looked for all that the state named when it began.
+    ///
+    /// - Parameter index: that the state contained then.
+    package mutating func lookedForAll(upTo index: LogIndex) {
+        hasLookedForAll = !isPassDue
+        if hasLookedForAll { self.index = max(self.index, index) }
+    }
 
     /// What is known to be lacking.
     package var report: BodyReport {
-        guard hasLookedForAll, !isPassDue, unchecked.isEmpty else { return .unknown }
+        guard hasLookedForAll, !isPassDue || mutations.contains(.believesItselfWhole), unchecked.isEmpty else {
+            return .unknown
+        }
         let coming = receptions.values.compactMap { $0.isReleased ? nil : $0.named }
         return BodyReport(
-            lackingCount: UInt64(lacks.count + coming.count), lackingByteCount: lackingByteCount + coming.reduce(0, +))
+            lackingCount: UInt64(lacks.count + coming.count), lackingByteCount: lackingByteCount + coming.reduce(0, +),
+            index: index)
     }
 
     package mutating func takePassDue() -> Bool {
@@ -307,12 +323,11 @@ final class BodyLedger: Sendable {
         wakeUp()
     }
 
-    /// After the publication of what the log has changed.
-    func applied(named: [StoredBody], released: [BodyID]) {
-        if named.isEmpty, released.isEmpty { return }
+    /// After the publication of what the log has changed up to that entry.
+    func applied(named: [StoredBody], released: [BodyID], upTo index: LogIndex) {
         withState { state in
-            state.named(named)
-            state.released(released)
+            state.named(named, upTo: index)
+            if !released.isEmpty { state.released(released) }
         }
         if !named.isEmpty { wakeUp() }
     }

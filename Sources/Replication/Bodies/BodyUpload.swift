@@ -109,7 +109,12 @@ package struct BodyUpload: Sendable {
     // MARK: Decisions
 
     /// Whether enough replicas hold it durably: won, it may be named; lost, they never will.
-    package var outcome: VoteResult { vote { $0.phase == .durable ? true : $0.phase == .failed ? false : nil } }
+    package var outcome: VoteResult {
+        vote { replica in
+            if settings.mutations.contains(.countsUndurableBodies), isFinishing, replica.phase == .receiving { return true }
+            return replica.phase == .durable ? true : replica.phase == .failed ? false : nil
+        }
+    }
 
     private func vote(_ answer: (Replica) -> Bool?) -> VoteResult {
         switch requirement {
@@ -122,7 +127,10 @@ package struct BodyUpload: Sendable {
     }
 
     /// Who holds it durably, sorted.
-    package var holders: [NodeID] { replicas.filter { $0.phase == .durable }.map(\.node) }
+    package var holders: [NodeID] {
+        let isCountingAll = settings.mutations.contains(.countsUndurableBodies)
+        return replicas.filter { $0.phase == .durable || isCountingAll && $0.phase == .receiving }.map(\.node)
+    }
 
     /// Whether a quorum has room for more.
     package var hasRoom: Bool { vote { $0.phase == .failed ? false : hasRoom($0) ? true : nil } == .won }
@@ -132,9 +140,10 @@ package struct BodyUpload: Sendable {
 
     private func hasRoom(_ replica: Replica) -> Bool { sent - replica.accepted < UInt64(settings.windowByteCount) }
 
-    /// How long a write that a quorum has room for may still wait for the others, in milliseconds; it counts as used as far as it was.
-    package var patienceLeft: UInt64 { patience }
+    /// Whether the next bytes may be given to the replicas: a quorum has room, and the others have, or were waited for long enough.
+    package var mayWrite: Bool { hasRoom && (hasRoomEverywhere || patience == 0) }
 
+    /// A write that a quorum has room for has waited for the others.
     package mutating func waited(milliseconds: UInt64) { patience -= min(patience, milliseconds) }
 
     /// Gives up those that a write must not wait for any longer: they lack more than a window holds though the quorum has room.
@@ -168,6 +177,7 @@ package struct BodyUploadSettings: Sendable, Hashable {
     package var patienceMilliseconds: UInt64 = 500
     /// A replica that takes nothing for so long has failed.
     package var stallMilliseconds: UInt64 = 10_000
+    package var mutations: ReplicationMutations = []
 
     package init() {}
 }

@@ -35,6 +35,8 @@ struct MembershipOperation: Sendable {
     var step: Step
     /// When the step began.
     var since: ClockReading
+    /// Whoever is counted on must say of all bodies that entries up to this one name that it has them.
+    let bodiesIndex: LogIndex
     /// The least that the new node has lacked of the bodies.
     var lackingByteCount = UInt64.max
 }

@@ -36,7 +36,8 @@ extension Replica {
             }
             begin(
                 MembershipOperation(
-                    token: token, goal: .remove(node), newcomer: nil, isForced: isForced, step: .catchingUp, since: now))
+                    token: token, goal: .remove(node), newcomer: nil, isForced: isForced, step: .catchingUp, since: now,
+                    bodiesIndex: core.commit))
         }
     }
 
@@ -63,7 +64,7 @@ extension Replica {
         }
         return MembershipOperation(
             token: token, goal: goal, newcomer: ConfiguredNode(newcomer, address: address), isForced: false, step: .contacting,
-            since: now)
+            since: now, bodiesIndex: core.commit)
     }
 
     private mutating func begin(_ operation: MembershipOperation) {
@@ -93,6 +94,7 @@ extension Replica {
 
     /// Takes the operation as far as it can go now.
     mutating func advanceMembership() {
+        leaveJointIfDue()
         guard let operation = membership else { return }
         if case .changing(let index) = operation.step, applied >= index, !core.configuration.isJoint {
             // Done, though it may have been this leader's own removal.
@@ -226,28 +228,49 @@ extension Replica {
 
     /// A voter that lacks bodies would count for their quorum without holding them. As long as it gets more of them it is not too slow.
     private mutating func hasBodies(_ node: NodeID, _ operation: MembershipOperation) -> Bool {
+        if settings.mutations.contains(.promotesWithoutBodies) { return true }
         guard !operation.isForced, let report = manager.peer(node)?.status?.bodies else { return operation.isForced }
         if report.lackingCount != nil, report.lackingByteCount < operation.lackingByteCount {
             membership?.lackingByteCount = report.lackingByteCount
             membership?.since = now
         }
-        return report.isWhole
+        return report.lackingCount(upTo: operation.bodiesIndex) == 0
     }
 
     /// Whether a quorum of the others holds every body; if that does not come about soon the operation is refused.
     private mutating func holdBodies(without node: NodeID, _ operation: MembershipOperation) -> Bool {
         guard !operation.isForced, core.configuration.hasVoter(node) else { return true }
-        let rest = MajorityQuorum(core.configuration.voters.filter { $0 != node })
-        // As many as the quorum's worst node lacks: the more a node has, the higher it counts.
-        let held = rest.reached { voter in
-            let report = voter == self.node ? bodies : manager.peer(voter)?.status?.bodies
-            return report?.lackingCount.map { .max - $0 } ?? 0
-        }
-        if held == .max { return true }
-        if isLate(operation, settings.membership.stepMilliseconds) {
-            finish(.refused(.bodiesLacking(held == 0 ? nil : .max - held)))
-        }
+        if settings.mutations.contains(.removesWithoutBodies) { return true }
+        let lacking = bodiesLacking(among: core.configuration.voters.filter { $0 != node }, upTo: operation.bodiesIndex)
+        if lacking == 0 { return true }
+        if isLate(operation, settings.membership.stepMilliseconds) { finish(.refused(.bodiesLacking(lacking))) }
         return false
+    }
+
+    /// How many of the bodies that entries up to that one name may be held by less than a quorum of these; nil: it is not known.
+    private func bodiesLacking(among voters: [NodeID], upTo index: LogIndex) -> UInt64? {
+        // As many as the quorum's worst node lacks: the more a node has, the higher it counts.
+        let held = MajorityQuorum(voters).reached { voter in
+            let report = voter == self.node ? bodies : manager.peer(voter)?.status?.bodies
+            return report?.lackingCount(upTo: index).map { .max - $0 } ?? 0
+        }
+        return held == 0 ? nil : .max - held
+    }
+
+    /// Until the transition is in force a body counts as held if a quorum of the outgoing voters has it. So the new voters, who decide alone from
+    /// then on, must have got all of those first.
+    private mutating func leaveJointIfDue() {
+        guard isLeader, core.configuration.isJoint else {
+            transition = nil
+            return
+        }
+        let since = transition ?? applied
+        transition = since
+        guard
+            settings.mutations.contains(.leavesJointWithoutBodies)
+                || bodiesLacking(among: core.configuration.voters, upTo: since) == 0
+        else { return }
+        core.leaveJoint()
     }
 
     // MARK: What a leader does by itself

@@ -39,7 +39,8 @@ extension BytesReader {
 
     private mutating func readBodyReport() throws(DecodingFault) -> BodyReport {
         let count = try readUInt64()
-        return BodyReport(lackingCount: count == .max ? nil : count, lackingByteCount: try readUInt64())
+        return BodyReport(
+            lackingCount: count == .max ? nil : count, lackingByteCount: try readUInt64(), index: LogIndex(try readUInt64()))
     }
 
     /// One byte that is the raw value of a case.

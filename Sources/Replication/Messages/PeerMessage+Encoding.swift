@@ -39,6 +39,7 @@ extension [UInt8] {
             append(status.isEmpty ? 1 : 0)
             appendLittleEndian(status.bodies.lackingCount ?? .max)
             appendLittleEndian(status.bodies.lackingByteCount)
+            appendLittleEndian(status.bodies.index.rawValue)
         case .refusal(let refusal):
             append(.refusal)
             append(refusal.rawValue)

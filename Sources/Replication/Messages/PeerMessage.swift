@@ -291,19 +291,26 @@ package struct NodeStatus: Hashable, Sendable {
 
 /// What a node lacks of the bodies that its state names.
 package struct BodyReport: Hashable, Sendable {
+    /// What entries up to this one name is considered.
+    package var index: LogIndex
     /// Nil: it has not looked for all of them yet.
     package var lackingCount: UInt64?
     package var lackingByteCount: UInt64
 
-    package init(lackingCount: UInt64?, lackingByteCount: UInt64) {
+    package init(lackingCount: UInt64?, lackingByteCount: UInt64, index: LogIndex) {
+        self.index = index
         self.lackingCount = lackingCount
         self.lackingByteCount = lackingByteCount
     }
 
-    package static let whole = BodyReport(lackingCount: 0, lackingByteCount: 0)
-    package static let unknown = BodyReport(lackingCount: nil, lackingByteCount: 0)
+    /// Of a node that there can be no bodies for.
+    package static let whole = BodyReport(lackingCount: 0, lackingByteCount: 0, index: LogIndex(.max))
+    package static let unknown = BodyReport(lackingCount: nil, lackingByteCount: 0, index: .zero)
 
     package var isWhole: Bool { lackingCount == 0 }
+
+    /// Bodies that are lacking of those that entries up to that one name, and perhaps later ones; nil: it is not known.
+    package func lackingCount(upTo index: LogIndex) -> UInt64? { self.index >= index ? lackingCount : nil }
 }
 
 /// Why a node takes no notice of another one's messages.

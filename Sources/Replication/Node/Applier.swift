@@ -166,7 +166,8 @@ final class Applier: Sendable {
         switch result {
         case .success(let report):
             // After the publication: see `BodyLifetimes`.
-            ledger.applied(named: report.effects.referencedBodies, released: report.effects.releasedBodies)
+            ledger.applied(
+                named: report.effects.referencedBodies, released: report.effects.releasedBodies, upTo: report.index)
             lifetimes.release(report.effects.releasedBodies)
             metrics.applied(batch.count, index: report.index)
             onEvent(.applied(report, batch.count))

@@ -49,8 +49,10 @@ package struct Replica: Sendable {
     let seed: UInt64
     var membership: MembershipOperation?
     var leadershipTransfer: LeadershipTransfer?
+    /// What was applied when this leader first saw that the members are in transition.
+    var transition: LogIndex?
     /// What this node lacks of the bodies.
-    var bodies: BodyReport
+    package internal(set) var bodies: BodyReport
     /// Since when others say that this node is no member, while no leader speaks to it.
     var removedSince: ClockReading?
 
@@ -111,8 +113,11 @@ package struct Replica: Sendable {
         _ node: NodeID, _ settings: ReplicaSettings, _ stored: StoredLog, _ snapshot: SnapshotMark?, start: UInt64,
         seed: UInt64
     ) throws(ReplicaStartError) -> RaftCore {
+        var raft = settings.raft
+        // The new voters may have bodies to fetch first.
+        raft.leavesJointAtOnce = false
         do throws(ConfigurationError) {
-            return try RaftCore(id: node, settings: settings.raft, stored: stored, snapshot: snapshot, start: start, seed: seed)
+            return try RaftCore(id: node, settings: raft, stored: stored, snapshot: snapshot, start: start, seed: seed)
         } catch { throw .configuration(error) }
     }
 
@@ -154,9 +159,10 @@ package struct Replica: Sendable {
         case .applied(let report): applied(report)
         case .applyFailed(let failure): stop(.applyFailed(failure.description))
         case .bodies(let report):
+            let isNews = (report.lackingCount, report.lackingByteCount) != (bodies.lackingCount, bodies.lackingByteCount)
             bodies = report
             // Not with the next tick: what it says later of its log must not be heard before.
-            manager.reportAtOnce()
+            if isNews || core.configuration.isJoint { manager.reportAtOnce() }
             reportNow()
             advanceMembership()
         case .snapshotTaken(let description): snapshotTaken(description)

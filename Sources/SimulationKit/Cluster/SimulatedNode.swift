@@ -1,6 +1,7 @@
 import FileSystem
 import KeyValueStore
 import Metadata
+import ObjectDataStore
 import Raft
 import RaftStorage
 import Replication
@@ -15,6 +16,9 @@ final class SimulatedNode {
     var store: InMemoryStore
     var snapshots: [StoredSnapshot] = []
     var reception: Reception?
+    var bodies: [BodyID: BodyFile] = [:]
+    /// How often its store of bodies was opened; it begins anywhere, so that another disk repeats no id.
+    var bodyStartCount: UInt64 = 0
     var incarnation: Incarnation
     var startCount: UInt64 = 0
     /// The cluster that it belongs to.
@@ -31,6 +35,8 @@ final class SimulatedNode {
     /// Times of the disk are multiplied by it.
     var diskSlowness: UInt64 = 1
     var applierSlowness: UInt64 = 1
+    /// No body is taken.
+    var isDiskFull = false
 
     // The rest of the machine.
     var clock: NodeClock
@@ -58,6 +64,7 @@ final class SimulatedNode {
         store = InMemoryStore(families: KeySchema.families)
         snapshots = []
         reception = nil
+        bodies = [:]
         self.incarnation = Incarnation(incarnation)
         startCount = 0
         cluster = nil
@@ -110,6 +117,8 @@ final class NodeProcess {
     var isApplying = false
 
     var peers: [NodeID] = []
+    /// Nil in runs without bodies.
+    var bodies: BodyProcess?
 
     init(replica: Replica, settings: ReplicaSettings, log: SegmentedLog, machine: ReplicatedStateMachine) {
         self.replica = replica

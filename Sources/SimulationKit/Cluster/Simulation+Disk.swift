@@ -183,6 +183,7 @@ extension Simulation {
         node.installedIndex = id.index
         process.applyQueue = []
         statistics.installCount += 1
+        try replacedBodies(node, process)
     }
 
     private func finishReplacing(_ node: SimulatedNode, _ process: NodeProcess) {

@@ -28,6 +28,7 @@ extension Simulation {
         _ effects: [ReplicaEffect], of node: SimulatedNode, _ process: NodeProcess
     ) throws(InvariantViolation) {
         let core = process.replica.core
+        let configurationCount = checker?.committed.configurations.count
         for effect in effects {
             switch effect {
             case .append(let append), .install(_, let append):
@@ -40,6 +41,7 @@ extension Simulation {
         }
         try checker?.inspect(core, incarnation: node.incarnation.rawValue, settings: process.settings.raft)
         try checker?.sendingSnapshots(process.replica.snapshotTransferCount, on: node.id, process.settings.snapshots)
+        if checker?.committed.configurations.count != configurationCount { try checkBodiesExist("the members are others") }
     }
 
     private func perform(
@@ -134,6 +136,7 @@ extension Simulation {
             throw InvariantViolation(.noInternalError, "node \(node.id) cannot apply \(entries[0].index): \(error)")
         }
         try checker?.applied(process.machine.appliedIndex, digest: process.machine.digest, on: node.id)
+        appliedBodies(report.effects, node, process)
         try feed(.applied(report), to: node)
     }
 }

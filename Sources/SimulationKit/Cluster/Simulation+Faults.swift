@@ -118,6 +118,8 @@ extension Simulation {
         node.resetDisk(incarnation: random.next() | 1)
         node.isWiped = node.isWiped || wasMember
         checker?.wiped(node.id, wasMember: wasMember)
+        if !wasMember { checker?.bodies.forgot(node.number) }
+        try checkBodiesExist("the disk of node \(node.number) is wiped")
         scheduleRestart(node)
     }
 
@@ -134,7 +136,7 @@ extension Simulation {
         guard !isChanging else { return false }
         let gone = newest.voters.count { id in
             guard let voter = self.node(id) else { return true }
-            return voter === node || voter.standing != .serves || voter.isWiped || voter.isDamaged
+            return voter === node || voter.standing != .serves || voter.isWiped || voter.isDamaged || hasDamagedBody(voter)
         }
         return gone <= (newest.voters.count - 1) / 2
     }
@@ -153,6 +155,7 @@ extension Simulation {
             fileSystem.inject(.failure(.io), atNext: operation)
         case .fullDisks:
             fileSystem.setAvailableByteCount(UInt64(random.next(below: 40_000)))
+            node.isDiskFull = true
             schedule(.mend(.diskSpace(node: node.number)), after: UInt64(random.next(in: 50_000...1_000_000)))
         case .diskStalls:
             let slowness = UInt64(random.pick([20, 200, 2_000]))
@@ -202,7 +205,9 @@ extension Simulation {
         case .diskSpeed(let number):
             nodes[number - 1].diskSlowness = 1
             nodes[number - 1].applierSlowness = 1
-        case .diskSpace(let number): nodes[number - 1].fileSystem.setAvailableByteCount(1 << 40)
+        case .diskSpace(let number):
+            nodes[number - 1].fileSystem.setAvailableByteCount(1 << 40)
+            nodes[number - 1].isDiskFull = false
         }
     }
 

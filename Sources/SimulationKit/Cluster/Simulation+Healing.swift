@@ -14,9 +14,11 @@ extension Simulation {
     func heal() throws(InvariantViolation) {
         isHealing = true
         network = Network()
+        bodyArrivals = [:]
         for node in nodes {
             node.fileSystem.disarm()
             node.fileSystem.setAvailableByteCount(1 << 40)
+            node.isDiskFull = false
             node.diskSlowness = 1
             node.applierSlowness = 1
             node.pausedUntil = 0
@@ -58,7 +60,8 @@ extension Simulation {
             }
             guard now < deadline else {
                 throw InvariantViolation(
-                    .convergesWhenHealed, "\(Self.convergenceMicroseconds / 1_000_000) s after healing: \(obstacle)")
+                    bodyObstacle == obstacle ? .bodiesAreAsNamed : .convergesWhenHealed,
+                    "\(Self.convergenceMicroseconds / 1_000_000) s after healing: \(obstacle)")
             }
         }
     }
@@ -120,7 +123,7 @@ extension Simulation {
             }
             guard process.replica.core.leader == leader.id else { return "node \(node.number) follows another leader" }
         }
-        return nil
+        return bodyObstacle
     }
 
     private static func text(_ progress: Progress?, _ core: RaftCore) -> String {
@@ -178,7 +181,8 @@ extension Simulation {
         }
         if let cutOff, !workload.calls.isEmpty, workload.calls.values.allSatisfy({ $0.node.node == cutOff.number }) { return }
         guard settings.clientCount == 0 || checker?.committed.last != committedBefore else {
-            throw InvariantViolation(.convergesWhenHealed, "no client got on for a second while \(circumstance)")
+            throw InvariantViolation(
+                .convergesWhenHealed, "no client got on for a second while \(circumstance): \(workload.clients)")
         }
     }
 
@@ -230,6 +234,8 @@ extension Simulation {
     private func stallLeader(_ leader: SimulatedNode) throws(InvariantViolation) {
         let term = leader.process?.replica.core.term
         leader.diskSlowness = 1_000_000
+        // All others may wait for that disk to take their bodies; it notices when its log does not get on.
+        if settings.hasBodies { burst(on: leader, count: 2) }
         try run(for: 4 * Self.calmMicroseconds)
         if let core = leader.process?.replica.core, core.role == .leader, core.term == term {
             throw InvariantViolation(

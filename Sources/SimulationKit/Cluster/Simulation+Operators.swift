@@ -42,7 +42,7 @@ extension Simulation {
         let members = configuration.members
         // Nobody takes healthy voters away while others are in danger.
         let isInDanger = configuration.voters.contains { id in
-            node(id).map { $0.isDamaged || $0.isWiped || $0.standing != .serves } ?? true
+            node(id).map { $0.isDamaged || $0.isWiped || $0.standing != .serves || hasDamagedBody($0) } ?? true
         }
         guard !isInDanger else { return }
         let spare = nodes.filter { !members.contains($0.id) && $0.standing == .serves && !$0.isWiped && $0.isUp }
@@ -51,7 +51,9 @@ extension Simulation {
             guard let node = spare.randomElement(using: &random) ?? newNode() else { return }
             ask(.add(node.id, address: []), leader)
         case 1 where configuration.voters.count > 1:
-            ask(.remove(random.pick(members), isForced: random.chance(1, in: 8)), leader)
+            // Force may lose bodies.
+            let member = random.pick(members)
+            ask(.remove(member, isForced: random.chance(1, in: 8) && !settings.hasBodies), leader)
         case 2:
             guard let node = spare.randomElement(using: &random) ?? newNode() else { return }
             ask(.replace(random.pick(members), with: node.id, address: []), leader)
@@ -80,6 +82,7 @@ extension Simulation {
         if configuration.voters.count > 1, let node = newNode() {
             ask(.replace(gone, with: node.id, address: []), leader)
         } else {
+            if configuration.hasVoter(gone) { checker?.bodies.isForced = true }
             ask(.remove(gone, isForced: true), leader)
         }
     }

@@ -169,7 +169,7 @@ extension Simulation {
             identity: NodeIdentity(node.id, node.incarnation), start: node.startCount,
             stored: recovered.stored(applied: machine.appliedIndex), state: machine.state,
             snapshot: node.snapshots.last?.description, configured: configuredNodes(for: node), joined: node.joined,
-            logByteCount: log.byteCount, seed: random.next())
+            logByteCount: log.byteCount, seed: random.next(), bodies: self.settings.hasBodies ? .unknown : .whole)
         var replica: Replica
         do throws(ReplicaStartError) {
             replica = try Replica(start, settings: settings)
@@ -178,6 +178,7 @@ extension Simulation {
         let effects = replica.takeEffects()
         let process = NodeProcess(replica: replica, settings: settings, log: log, machine: machine)
         node.process = process
+        startBodies(node, process)
         trace.note(.started("log to \(recovered.lastIndex), applied \(machine.appliedIndex)"), node: node.number, at: now)
         schedule(.tick(node.reference), after: UInt64(random.next(in: 1...Int(Self.tickMicroseconds))))
         try perform(effects, of: node, process)
@@ -205,6 +206,7 @@ extension Simulation {
                     .damageIsNotTruncation, "node \(node.id) refuses a log that nothing has damaged: \(refusal)")
             }
             node.standing = .lost
+            try checkBodiesExist("the log of node \(node.number) is lost")
         case .file, .failed, .noSpace:
             node.fileSystem.kill()
             scheduleRestart(node)

@@ -16,7 +16,11 @@ extension Simulation {
         case .replaceState: try replaceState(node, process)
         case .takeSnapshot: try takeSnapshot(node, process)
         case .sendChunk(let id, let number, let receiver): try sendChunk(id, number, to: receiver, node, process)
-        case .replica(let event): try feed(event, to: node)
+        case .replica(let event):
+            if case .connectionLost(let peer) = event { try lostBodies(of: peer, node, process) }
+            guard node.process === process else { return }
+            try feed(event, to: node)
+        case .body(let work): try perform(work, node, process)
         }
     }
 }

@@ -35,6 +35,11 @@ package final class Simulation {
     var random: SeededRandom
     var networkRandom: SeededRandom
     var diskRandom: SeededRandom
+    /// Of all that concerns bodies: a run without them is what it was.
+    var bodyRandom: SeededRandom
+    let bodyTimes: BodyTimes
+    /// When the newest message about bodies arrives, by sender and receiver: none overtakes another.
+    var bodyArrivals: [Link: UInt64] = [:]
     var faultCount = 0
     /// No more trouble: everything is being mended, or is.
     var isHealing = false
@@ -49,6 +54,8 @@ package final class Simulation {
         random = SeededRandom(seed: settings.seed)
         networkRandom = random.fork()
         diskRandom = random.fork()
+        bodyRandom = SeededRandom(seed: settings.seed ^ 0x426f_6469_6573)
+        bodyTimes = BodyTimes(&bodyRandom, mutations: mutant?.replication ?? [])
         workload = Workload(clientCount: settings.clientCount, settings: settings, random: random.fork())
     }
 
@@ -87,6 +94,7 @@ package final class Simulation {
             schedule(.fault, after: UInt64(random.next(in: 10_000...400_000)))
             schedule(.operatorTurn, after: UInt64(random.next(in: 100_000...500_000)))
         }
+        if settings.hasBodies, settings.faults.contains(.damagedBodies) { scheduleDamage() }
     }
 
     @discardableResult
@@ -97,6 +105,7 @@ package final class Simulation {
         let clock = NodeClock(
             start: UInt64(random.next(in: 0...1_000_000_000)), rate: rate, wallOffset: Int64(random.next(in: -500...500)))
         let node = SimulatedNode(number: number, incarnation: random.next() | 1, clock: clock)
+        if settings.hasBodies { node.bodyStartCount = bodyRandom.next() >> 24 }
         nodes.append(node)
         if nodes.count > settings.nodeCount { checker?.addNode() }
         return node
@@ -123,6 +132,7 @@ package final class Simulation {
         switch event {
         case .tick(let reference): try tick(reference)
         case .deliver(let delivery): try deliver(delivery)
+        case .deliverBody(let delivery): try deliver(delivery)
         case .work(let reference, let work):
             guard let node = process(reference, event) else { return true }
             begin(3, node)
@@ -147,6 +157,9 @@ package final class Simulation {
         case .mend(let repair):
             trace.beginEvent(8, node: 0, at: now)
             mend(repair)
+        case .damageBody:
+            trace.beginEvent(10, node: 0, at: now)
+            damageBody()
         }
         return true
     }
@@ -180,6 +193,7 @@ package final class Simulation {
         if !isFrozen {
             trace.note(.tick, node: node.number, at: now)
             try feed(.tick, to: node)
+            try tickBodies(node)
         }
         end(node)
     }

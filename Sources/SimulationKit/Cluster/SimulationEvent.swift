@@ -5,12 +5,14 @@ import Replication
 enum SimulationEvent {
     case tick(ProcessReference)
     case deliver(Delivery)
+    case deliverBody(BodyDelivery)
     case work(ProcessReference, NodeWork)
     case restart(Int)
     case client(Int)
     case operatorTurn
     case fault
     case mend(Repair)
+    case damageBody
 }
 
 /// A process of a node: what is meant for one finds no other.
@@ -41,6 +43,7 @@ enum NodeWork {
     case takeSnapshot
     case replica(ReplicaEvent)
     case sendChunk(SnapshotID, number: UInt64, to: NodeID)
+    case body(BodyWork)
 }
 
 /// The end of a fault.

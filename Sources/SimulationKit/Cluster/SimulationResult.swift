@@ -35,8 +35,23 @@ package struct SimulationStatistics: Hashable, Sendable {
     package var readCount = 0
     /// Objects whose history the checker could not decide within its budget.
     package var undecidedCount = 0
+    /// Bodies that clients began to upload, those that came to nothing, and those that the log refused to name.
+    package var uploadCount = 0
+    package var lostUploadCount = 0
+    package var refusedBodyCount = 0
+    /// Bodies that nodes fetched from others, and that were given up through the log.
+    package var fetchCount = 0
+    package var abandonCount = 0
 
     package init() {}
+
+    /// Of the bodies, for people; empty in runs without them.
+    package var bodies: String {
+        guard uploadCount > 0 else { return "" }
+        return
+            "; bodies uploaded \(uploadCount), lost \(lostUploadCount), not named \(refusedBodyCount), fetched \(fetchCount), given up "
+            + "\(abandonCount)"
+    }
 
     package mutating func add(_ other: SimulationStatistics) {
         eventCount += other.eventCount
@@ -51,5 +66,10 @@ package struct SimulationStatistics: Hashable, Sendable {
         unknownCount += other.unknownCount
         readCount += other.readCount
         undecidedCount += other.undecidedCount
+        uploadCount += other.uploadCount
+        lostUploadCount += other.lostUploadCount
+        refusedBodyCount += other.refusedBodyCount
+        fetchCount += other.fetchCount
+        abandonCount += other.abandonCount
     }
 }

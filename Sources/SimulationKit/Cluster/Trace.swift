@@ -1,3 +1,4 @@
+import NIOCore
 import Raft
 import Replication
 
@@ -15,6 +16,7 @@ struct Trace {
     enum What {
         case tick
         case received(PeerEnvelope)
+        case receivedBody(BodyDelivery)
         case work(NodeWork)
         case started(String)
         case stopped(String)
@@ -69,6 +71,7 @@ struct Trace {
         switch what {
         case .tick: "tick"
         case .received(let envelope): "from \(envelope.from.node): \(text(envelope.message))"
+        case .receivedBody(let delivery): "from \(delivery.from): \(text(delivery.message))"
         case .work(let work): text(work)
         case .started(let detail): "starts: \(detail)"
         case .stopped(let reason): "stops: \(reason)"
@@ -89,6 +92,15 @@ struct Trace {
         case .takeSnapshot: "takes a snapshot"
         case .sendChunk(let id, let number, let node): "sends chunk \(number) of the snapshot at \(id.index) to \(node)"
         case .replica(let event): text(event)
+        case .body(let work): "bodies: \(work)"
+        }
+    }
+
+    private static func text(_ message: BodyMessage) -> String {
+        switch message {
+        case .data(let stream, let offset, let bytes): "\(bytes.readableBytes) bytes at \(offset) of body stream \(stream)"
+        case .bytes(let answer): "\(answer.bytes.readableBytes) bytes at \(answer.offset) of a body, to read \(answer.request)"
+        default: "\(message)"
         }
     }
 

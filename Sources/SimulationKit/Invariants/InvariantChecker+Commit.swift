@@ -1,4 +1,6 @@
+import Metadata
 import Raft
+import Replication
 
 extension InvariantChecker {
     mutating func checkCommit(_ core: RaftCore, _ view: NodeView) throws(InvariantViolation) {
@@ -16,8 +18,13 @@ extension InvariantChecker {
             guard let entry = view.memory.entry(at: LogIndex(index)) else {
                 throw InvariantViolation(.orderedPositions, "node \(core.id) commits \(index), which its log does not hold")
             }
+            let (count, configuration) = (committed.configurations.count, reference.state.configuration)
             try committed.commit(entry, in: core.term)
-            try reference.apply(entry, clients: clients)
+            let effects = try reference.apply(entry, clients: clients)
+            if !effects.isEmpty { try bodies.committed(effects, at: entry.index, in: configuration) }
+            if committed.configurations.count > count, let newest = committed.configurations.last {
+                try bodies.changed(to: newest.configuration, at: newest.since)
+            }
         }
     }
 

@@ -27,6 +27,7 @@ struct InvariantChecker {
 
     /// What clients were told and asked.
     var clients = ClientRecord()
+    var bodies = BodyRecord()
 
     struct VoteKey: Hashable {
         var node: NodeID

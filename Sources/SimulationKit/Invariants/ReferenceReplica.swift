@@ -52,7 +52,8 @@ struct ReferenceReplica {
     var snapshot: InMemorySnapshot { store.makeSnapshot() }
 
     /// - Parameter clients: who was told what; the results of others must not have been given up.
-    mutating func apply(_ entry: Entry, clients: ClientRecord) throws(InvariantViolation) {
+    /// - Returns: what it does outside the store.
+    mutating func apply(_ entry: Entry, clients: ClientRecord) throws(InvariantViolation) -> ApplyEffects {
         let report: ApplyReport
         do {
             let transaction = store.makeTransaction()
@@ -72,6 +73,7 @@ struct ReferenceReplica {
             case .repeated, .sessionExpired, .beyondWindow: break
             }
         }
+        return report.effects
     }
 
     private mutating func note(

@@ -6,6 +6,13 @@ package struct DriverMutations: OptionSet, Hashable, Sendable {
 
     /// An installation writes the log's beginning before the state that belongs to it.
     package static let replacesLogFirst = DriverMutations(rawValue: 1 << 0)
+    /// Bodies that nothing has named for long are deleted without a word in the log.
+    package static let abandonsUnasked = DriverMutations(rawValue: 1 << 1)
+    /// Bodies that nothing names are kept.
+    package static let keepsUnnamed = DriverMutations(rawValue: 1 << 2)
 
-    package static let all: [(name: String, mutation: DriverMutations)] = [("replaces-log-first", .replacesLogFirst)]
+    package static let all: [(name: String, mutation: DriverMutations)] = [
+        ("replaces-log-first", .replacesLogFirst), ("abandons-unasked", .abandonsUnasked),
+        ("keeps-unnamed", .keepsUnnamed),
+    ]
 }

@@ -30,7 +30,10 @@ package struct Mutant: Sendable {
         "replica/promotes-early": "membership", "replica/ignores-incarnations": "membership", "replica/mixes-chunks": "streams",
         "replica/founds-without-agreement": "formation",
         "replica/cuts-log-while-sending": "streams", "replica/sends-to-all": "snapshots",
-        "driver/replaces-log-first": "snapshots",
+        "driver/replaces-log-first": "snapshots", "replica/counts-undurable-bodies": "bodies",
+        "replica/ignores-holders": "body-members", "replica/promotes-without-bodies": "body-members",
+        "replica/leaves-joint-without-bodies": "body-members", "driver/abandons-unasked": "bodies",
+        "driver/keeps-unnamed": "bodies",
     ]
 
     private static let escapes = [

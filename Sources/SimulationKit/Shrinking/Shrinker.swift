@@ -36,6 +36,7 @@ package struct Shrinker {
             }
             if best.settings.hasTinyLimits { isSmaller = attempt { $0.hasTinyLimits = false } || isSmaller }
             if best.settings.beginsEmpty { isSmaller = attempt { $0.beginsEmpty = false } || isSmaller }
+            if best.settings.hasBodies { isSmaller = attempt { $0.hasBodies = false } || isSmaller }
             isSmaller = dropLaterFaults() || isSmaller
         }
         skipFaults()

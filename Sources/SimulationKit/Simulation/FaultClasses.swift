@@ -36,6 +36,8 @@ package struct FaultClasses: OptionSet, Hashable, Sendable {
     /// Rot, lost writes and misdirected writes, found when a log is read again.
     package static let damage = FaultClasses(rawValue: 1 << 17)
     package static let damagedSnapshots = FaultClasses(rawValue: 1 << 18)
+    /// The same in the bodies of large objects, in runs that have them.
+    package static let damagedBodies = FaultClasses(rawValue: 1 << 27)
 
     // Clocks.
     package static let drift = FaultClasses(rawValue: 1 << 19)
@@ -57,7 +59,7 @@ package struct FaultClasses: OptionSet, Hashable, Sendable {
         ("damaged-snapshots", .damagedSnapshots), ("drift", .drift), ("clock-steps", .clockSteps),
         ("clock-freezes", .clockFreezes), ("membership", .membership), ("transfers", .transfers),
         ("forced-snapshots", .forcedSnapshots), ("oversized-proposals", .oversizedProposals),
-        ("slow-streams", .slowStreams),
+        ("slow-streams", .slowStreams), ("damaged-bodies", .damagedBodies),
     ]
 
     package static let everything = FaultClasses(all.map(\.faults))

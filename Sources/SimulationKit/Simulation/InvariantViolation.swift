@@ -27,6 +27,10 @@ package enum Invariant: Int, Hashable, Sendable, CaseIterable {
     case stallsHarmNobody = 25
     /// A part of the product stopped itself: a precondition that is checked before it would trap, or a typed error without a cause.
     case noInternalError = 26
+    case namedByDurableQuorum = 27
+    case namedBodiesStay = 28
+    case releasedBodiesStayUnnamed = 29
+    case bodiesAreAsNamed = 30
 
     package var title: String {
         switch self {
@@ -56,6 +60,10 @@ package enum Invariant: Int, Hashable, Sendable, CaseIterable {
         case .leaderStaysInOffice: "a connected quorum keeps its leader"
         case .stallsHarmNobody: "a leader with a stalled disk loses leadership; a slow follower slows nobody, and catches up"
         case .noInternalError: "nothing stops itself without a cause"
+        case .namedByDurableQuorum: "a body that the state begins to name is on the disks of a quorum"
+        case .namedBodiesStay: "what the state names is deleted nowhere, and survives the loss of any minority"
+        case .releasedBodiesStayUnnamed: "a body that was given up is never named"
+        case .bodiesAreAsNamed: "a healed node has the bodies that its state names, whole, and no others"
         }
     }
 }

@@ -9,9 +9,12 @@ package struct Scenario: Sendable {
     /// Every run begins with empty nodes.
     package var beginsEmpty = false
     package var nodeCounts: ClosedRange<Int> = 1...7
+    /// In so many percent of the seeds clients put large bodies, too.
+    package var bodyPercent = 0
 
     package static let all: [Scenario] = [
-        Scenario(name: "default", summary: "anything, a different mix for each seed", faults: .everything),
+        Scenario(
+            name: "default", summary: "anything, a different mix for each seed", faults: .everything, bodyPercent: 25),
         Scenario(name: "no-faults", summary: "a healthy cluster", faults: [], usesAll: true),
         Scenario(
             name: "network", summary: "messages are lost, repeated, late and out of order",
@@ -61,13 +64,27 @@ package struct Scenario: Sendable {
             name: "elections", summary: "leaders change all the time",
             faults: [.transfers, .kills, .resets, .oneWayLoss, .partitions, .lateness, .pauses, .reordering], usesAll: true,
             nodeCounts: 3...7),
+        Scenario(
+            name: "bodies", summary: "large bodies are written, read, deleted and repaired while nodes and connections fail",
+            faults: [
+                .loss, .resets, .oneWayLoss, .partitions, .kills, .powerLoss, .crashStorms, .pauses, .wipedDisks, .fullDisks,
+                .diskStalls, .forcedSnapshots, .damagedBodies, .lateness,
+            ],
+            nodeCounts: 3...5, bodyPercent: 100),
+        Scenario(
+            name: "body-members", summary: "members come and go while large bodies are written",
+            faults: [
+                .membership, .transfers, .partitions, .oneWayLoss, .kills, .wipedDisks, .forcedSnapshots, .lateness, .pauses,
+                .diskStalls,
+            ],
+            usesAll: true, nodeCounts: 3...5, bodyPercent: 100),
     ]
 
     package static let standard = all[0]
 
     package init(
         name: String, summary: String, faults: FaultClasses, usesAll: Bool = false, beginsEmpty: Bool = false,
-        nodeCounts: ClosedRange<Int> = 1...7
+        nodeCounts: ClosedRange<Int> = 1...7, bodyPercent: Int = 0
     ) {
         self.name = name
         self.summary = summary
@@ -75,6 +92,7 @@ package struct Scenario: Sendable {
         self.usesAll = usesAll
         self.beginsEmpty = beginsEmpty
         self.nodeCounts = nodeCounts
+        self.bodyPercent = bodyPercent
     }
 
     package static func named(_ name: String) -> Scenario? { all.first { $0.name == name } }

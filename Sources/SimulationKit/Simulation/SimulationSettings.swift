@@ -17,6 +17,8 @@ package struct SimulationSettings: Hashable, Sendable {
     package var hasTinyLimits: Bool
     /// Nodes find each other with empty disks, instead of being founded beforehand.
     package var beginsEmpty: Bool
+    /// Clients put large bodies, too.
+    package var hasBodies: Bool
     /// A known bug that is put back.
     package var mutant: String?
 
@@ -37,6 +39,9 @@ package struct SimulationSettings: Hashable, Sendable {
             if random.chance(1, in: 2) || scenario.usesAll { chosen.insert(faults) }
         }
         self.faults = chosen
+        // Drawn apart: without bodies a seed is the run that it was before there were any.
+        var bodies = SeededRandom(seed: seed ^ 0x626f_6479)
+        hasBodies = bodies.chance(scenario.bodyPercent, in: 100)
     }
 
     func happens(fault number: Int) -> Bool {
@@ -64,6 +69,7 @@ extension SimulationSettings {
         if !skippedFaults.isEmpty { lines.append("skipped \(skippedFaults.map(String.init).joined(separator: " "))") }
         lines.append("tiny-limits \(hasTinyLimits)")
         lines.append("begins-empty \(beginsEmpty)")
+        lines.append("bodies \(hasBodies)")
         if let mutant { lines.append("mutant \(mutant)") }
         return lines.joined(separator: "\n") + "\n"
     }
@@ -85,6 +91,8 @@ extension SimulationSettings {
                     throw ParsingError(line: number, reason: "the first setting is the seed")
                 }
                 settings = SimulationSettings(seed: seed)
+                // Files of earlier builds do not speak of them.
+                settings?.hasBodies = false
                 continue
             }
             if let reason = settings?.take(String(name), words.map(String.init)) {
@@ -132,6 +140,9 @@ extension SimulationSettings {
         case "begins-empty":
             guard let value = isTrue() else { return "true or false" }
             beginsEmpty = value
+        case "bodies":
+            guard let value = isTrue() else { return "true or false" }
+            hasBodies = value
         case "mutant":
             guard words.count == 1 else { return "a mutant" }
             mutant = words[0]

@@ -1,6 +1,7 @@
 import Crypto
 import Metadata
 import NIOCore
+import ObjectDataStore
 
 /// What a client does with the store.
 enum Action {
@@ -24,13 +25,25 @@ enum Action {
     case putLarge(byteCount: Int)
     /// Of no interest to the history: it may be acknowledged by the leader alone.
     case putEventually(key: String)
+    /// What a node does by itself: nothing has named these bodies for long.
+    case abandon([BodyID])
     case createBucket(String)
     case enableVersioning(String)
 
     var isRead: Bool {
         switch self {
         case .get, .list: true
-        case .put, .delete, .deleteAll, .beginUpload, .putPart, .complete, .putLarge, .putEventually, .createBucket,
+        case .put, .delete, .deleteAll, .beginUpload, .putPart, .complete, .putLarge, .putEventually, .abandon, .createBucket,
+            .enableVersioning:
+            false
+        }
+    }
+
+    /// Whether what it puts may be a large body.
+    var putsBody: Bool {
+        switch self {
+        case .put, .putPart: true
+        case .delete, .get, .list, .deleteAll, .beginUpload, .complete, .putLarge, .putEventually, .abandon, .createBucket,
             .enableVersioning:
             false
         }
@@ -38,11 +51,14 @@ enum Action {
 
     // MARK: As an operation
 
-    /// - Parameter number: what names the operation, and is the value that a put puts.
-    func payload(number: UInt64) -> MetadataOperation.Payload? {
-        switch self {
+    /// - Parameters:
+    ///   - number: what names the operation, and is the value that a put puts.
+    ///   - body: that was uploaded for it; nil: it is inline.
+    func payload(number: UInt64, body: StoredBody? = nil) -> MetadataOperation.Payload? {
+        let content = body.map { ObjectBody.stored($0) } ?? .inline(ByteBuffer(integer: number))
+        return switch self {
         case .put(let object, _, let condition):
-            .change(.putObject(Self.put(object.bucket, object.key, number, conditions: Self.conditions(condition))))
+            .change(.putObject(Self.put(object.bucket, object.key, number, content, conditions: Self.conditions(condition))))
         case .delete(let object, let condition):
             .change(.deleteObject(Self.delete(object.bucket, object.key, Self.conditions(condition))))
         case .get, .list: nil
@@ -58,7 +74,7 @@ enum Action {
             .change(
                 .putPart(
                     PutPart(
-                        upload: Self.reference(upload), number: 1, body: .inline(ByteBuffer(integer: number)),
+                        upload: Self.reference(upload), number: 1, body: content,
                         etag: ETag(high: 0, low: number), checksum: nil)))
         case .complete(let upload):
             .change(
@@ -71,8 +87,9 @@ enum Action {
                 .putObject(
                     Self.put(
                         Workload.plainBucket, "large", number,
-                        body: ByteBuffer(repeating: UInt8(truncatingIfNeeded: number), count: byteCount))))
-        case .putEventually(let key): .change(.putObject(Self.put(Workload.plainBucket, key, number)))
+                        .inline(ByteBuffer(repeating: UInt8(truncatingIfNeeded: number), count: byteCount)))))
+        case .putEventually(let key): .change(.putObject(Self.put(Workload.plainBucket, key, number, content)))
+        case .abandon(let ids): .change(.abandonBodies(ids))
         case .createBucket(let name): .change(.createBucket(CreateBucket(name: name, owner: Workload.owner, location: "")))
         case .enableVersioning(let name):
             .change(.setBucketVersioning(SetBucketVersioning(bucket: Self.reference(name), versioning: .enabled)))
@@ -80,11 +97,11 @@ enum Action {
     }
 
     private static func put(
-        _ bucket: String, _ key: String, _ number: UInt64, body: ByteBuffer? = nil,
+        _ bucket: String, _ key: String, _ number: UInt64, _ body: ObjectBody,
         conditions: WriteConditions = WriteConditions()
     ) -> PutObject {
         PutObject(
-            bucket: reference(bucket), key: self.key(key), body: .inline(body ?? ByteBuffer(integer: number)),
+            bucket: reference(bucket), key: self.key(key), body: body,
             etag: ETag(high: 0, low: number), owner: Workload.owner, conditions: conditions)
     }
 

@@ -1,6 +1,7 @@
 import KeyValueStore
 import Metadata
 import NIOCore
+import ObjectDataStore
 import Raft
 import Replication
 
@@ -13,7 +14,13 @@ extension Simulation {
         guard let node = drawNode(), let action = workload.nextAction(of: client) else {
             return scheduleTurn(client, 20_000)
         }
-        if action.isRead { read(action, client, node) } else { write(action, client, node) }
+        if action.isRead {
+            read(action, client, node)
+        } else if settings.hasBodies, action.putsBody, bodyRandom.chance(1, in: 2) {
+            if !beginUpload(action, of: client, node) { scheduleTurn(client, 20_000) }
+        } else {
+            write(action, client, node)
+        }
     }
 
     /// Many clients write through one node, each once: what a leader that is being cut off appends and nobody else hears of.
@@ -48,21 +55,25 @@ extension Simulation {
         node.clockReading(at: now).adding(milliseconds: UInt64(workload.random.pick([150, 500, 1_500])))
     }
 
-    private func write(_ action: Action, _ client: Int, _ node: SimulatedNode) {
+    /// - Parameter held: a body that was uploaded for it, and who holds it.
+    func write(_ action: Action, _ client: Int, _ node: SimulatedNode, _ held: (body: StoredBody, holders: [UInt64])? = nil) {
         workload.operationCount += 1
         let number = workload.operationCount
-        guard let payload = action.payload(number: number) else { preconditionFailure("a read is no operation") }
+        guard let payload = action.payload(number: number, body: held?.body) else {
+            preconditionFailure("a read is no operation")
+        }
         var action = action
         if case .put(let object, _, let condition) = action { action = .put(object, value: number, condition: condition) }
         var level = workload.drawLevel()
         if case .putEventually = action, workload.random.chance(1, in: 2) { level = .eventual }
-        let operation = MetadataOperation(opID: number, timestamp: node.clock.wallMilliseconds(at: now), payload: payload)
+        var operation = MetadataOperation(opID: number, timestamp: node.clock.wallMilliseconds(at: now), payload: payload)
+        operation.bodyHolders = held?.holders ?? []
         var buffer = ByteBuffer()
         operation.encode(into: &buffer)
         let token = begin(
             Workload.Call(
                 client: client, node: node.reference, action: action, invoked: now,
-                committedAtCall: checker?.committed.last ?? .zero, level: level, number: number))
+                committedAtCall: checker?.committed.last ?? .zero, level: level, number: number, body: held?.body))
         trace.mix(number)
         request(
             .propose(
@@ -97,9 +108,13 @@ extension Simulation {
         }
         // One of a burst has nothing more to do.
         guard workload.clients.indices.contains(call.client) else { return call }
-        workload.clients[call.client] = .idle
-        scheduleTurn(call.client, 30_000)
+        clientIsFree(call.client)
         return call
+    }
+
+    func clientIsFree(_ client: Int) {
+        workload.clients[client] = .idle
+        scheduleTurn(client, 30_000)
     }
 
     func completed(
@@ -112,11 +127,14 @@ extension Simulation {
             statistics.acknowledgedCount += 1
             try record(call, result)
         case .accepted: break
-        case .refused: statistics.refusedCount += 1
+        case .refused:
+            statistics.refusedCount += 1
+            if let body = call.body, let process = node.process { try discard(body, node, process) }
         case .unknown:
             statistics.unknownCount += 1
             recordUnknown(call)
         }
+        if case .abandon = call.action { abandoned(node) }
     }
 
     /// A process is gone: its clients never learn what came of their calls.
@@ -129,6 +147,10 @@ extension Simulation {
                 statistics.unknownCount += 1
                 recordUnknown(call)
             }
+        }
+        for client in workload.clients.indices {
+            guard case .uploads(let process, _) = workload.clients[client], process.node == node.number else { continue }
+            clientIsFree(client)
         }
     }
 
@@ -158,6 +180,11 @@ extension Simulation {
         case (.createBucket, .change), (.enableVersioning, .change): workload.setUpCount += 1
         case (.beginUpload(let object), .change(.success(.uploadCreated(let id)))):
             workload.uploads[call.client] = Workload.Upload(id: id, object: object)
+        case (.put, .change(.failure(let error))) where call.body != nil && error.code == .unavailable,
+            (.putPart, .change(.failure(let error))) where call.body != nil && error.code == .unavailable:
+            // The members were others when it was named, or it came too late.
+            statistics.refusedBodyCount += 1
+        case (.abandon, .change(.success)): break
         case (.putPart, .change(.success)):
             workload.uploads[call.client]?.part = ETag(high: 0, low: call.number)
         case (.complete(let upload), .change(.success(.put(let result)))):
@@ -187,7 +214,7 @@ extension Simulation {
             workload.uploads[call.client] = nil
             if let part = upload.part { add(.put(Action.value(ofUploadWith: part)), upload.object, call, nil) }
         case .putPart, .beginUpload: workload.uploads[call.client] = nil
-        case .get, .list, .putLarge, .putEventually, .createBucket, .enableVersioning: break
+        case .get, .list, .putLarge, .putEventually, .abandon, .createBucket, .enableVersioning: break
         }
     }
 
@@ -198,6 +225,9 @@ extension Simulation {
             case .get(let object):
                 guard let bucket = try reader.bucket(named: object.bucket) else { throw .failed(MetadataError(.noSuchBucket)) }
                 let found = try reader.newest(of: Action.key(object.key), in: bucket)
+                if let record = found?.record, let id = record.bodyID {
+                    readBody(StoredBody(id: id, length: record.size), node)
+                }
                 let value = found.flatMap { $0.record.flags.contains(.isDeleteMarker) ? nil : Action.value($0.record.etag) }
                 add(.get, object, call, value.map { .value($0) } ?? .absent)
             case .list(let name):

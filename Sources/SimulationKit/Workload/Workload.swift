@@ -1,4 +1,5 @@
 import Metadata
+import ObjectDataStore
 import Raft
 import Replication
 
@@ -10,6 +11,8 @@ struct Workload {
     enum State {
         case idle
         case waits(UInt64)
+        /// A body, by way of that node.
+        case uploads(ProcessReference, BodyMessage.Stream)
     }
 
     struct Call {
@@ -22,6 +25,8 @@ struct Workload {
         var level = WriteLevel.majority
         /// Of a write: what names it.
         var number: UInt64 = 0
+        /// Of a write that names one.
+        var body: StoredBody?
         var read: ReadRequest?
     }
 

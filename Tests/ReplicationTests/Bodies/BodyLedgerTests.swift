@@ -1,4 +1,5 @@
 import ObjectDataStore
+import Raft
 import Replication
 import Testing
 
@@ -10,7 +11,7 @@ import Testing
     @Test("What is named is looked for, and fetched until it is there")
     func lacking() {
         var ledger = BodyLedgerState()
-        ledger.named([Self.body(1), Self.body(2)])
+        ledger.named([Self.body(1), Self.body(2)], upTo: LogIndex(1))
         let answer1 = ledger.takeUnchecked()
         #expect(answer1 == [Self.body(1), Self.body(2)])
         let answer2 = ledger.takeUnchecked()
@@ -50,7 +51,7 @@ import Testing
     @Test("What is released is not fetched any more")
     func released() {
         var ledger = BodyLedgerState()
-        ledger.named([Self.body(1), Self.body(2)])
+        ledger.named([Self.body(1), Self.body(2)], upTo: LogIndex(1))
         ledger.lack(Self.body(3))
         ledger.released([Self.id(1), Self.id(3)])
         let answer11 = ledger.takeUnchecked()
@@ -64,7 +65,7 @@ import Testing
         var ledger = BodyLedgerState()
         for sequence: UInt64 in 1...3 { ledger.receptionBegan(Self.id(sequence)) }
         ledger.receptionBegan(Self.id(3))
-        ledger.named([Self.body(1), Self.body(2), Self.body(3)])
+        ledger.named([Self.body(1), Self.body(2), Self.body(3)], upTo: LogIndex(1))
         let answer13 = ledger.takeUnchecked()
         #expect(answer13.isEmpty)
         ledger.lack(Self.body(1))
@@ -88,7 +89,7 @@ import Testing
     func releasedMeanwhile() {
         var ledger = BodyLedgerState()
         for sequence: UInt64 in 1...2 { ledger.receptionBegan(Self.id(sequence)) }
-        ledger.named([Self.body(1), Self.body(2)])
+        ledger.named([Self.body(1), Self.body(2)], upTo: LogIndex(1))
         ledger.released([Self.id(1), Self.id(2)])
         ledger.receptionEnded(Self.id(1), isStored: true)
         ledger.receptionEnded(Self.id(2), isStored: false)
@@ -102,7 +103,7 @@ import Testing
     @Test("What comes in only after the log has named and released it is deleted, too")
     func releasedBefore() {
         var ledger = BodyLedgerState()
-        ledger.named([Self.body(1)])
+        ledger.named([Self.body(1)], upTo: LogIndex(1))
         ledger.released([Self.id(1)])
         for sequence: UInt64 in 1...2 {
             ledger.receptionBegan(Self.id(sequence))
@@ -134,7 +135,7 @@ import Testing
         let answer21 = ledger.sawUnnamed(ids, grace: 100, at: Self.at(99))
         #expect(answer21.isEmpty)
         #expect(ledger.unnamedCount == 2)
-        ledger.named([Self.body(3)])
+        ledger.named([Self.body(3)], upTo: LogIndex(1))
         let answer22 = ledger.sawUnnamed(ids, grace: 100, at: Self.at(100))
         #expect(answer22 == [Self.id(1)])
         ledger.passEnded(unnamed: [Self.id(2)])
@@ -156,7 +157,7 @@ import Testing
         #expect(ledger.lacks.isEmpty)
         let answer26 = ledger.takePassDue()
         #expect(answer26)
-        ledger.named((0...UInt64(BodyLedgerState.lackCountMax)).map(Self.body))
+        ledger.named((0...UInt64(BodyLedgerState.lackCountMax)).map(Self.body), upTo: LogIndex(1))
         let answer27 = ledger.takePassDue()
         #expect(answer27)
         let answer28 = ledger.takeUnchecked()

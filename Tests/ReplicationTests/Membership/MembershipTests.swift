@@ -96,7 +96,9 @@ struct MembershipTests {
         let token = cluster.command(.add(NodeID(4), address: []), on: leader)
         for lacking: UInt64 in [3, 2, 1] {
             cluster.run(milliseconds: 3_000)
-            node.handle(.bodies(BodyReport(lackingCount: lacking, lackingByteCount: lacking * 100)), at: cluster.now)
+            node.handle(
+                .bodies(BodyReport(lackingCount: lacking, lackingByteCount: lacking * 100, index: LogIndex(.max))),
+                at: cluster.now)
             #expect(Self.outcome(cluster, token) == nil)
             #expect(leader.replica?.core.configuration.learners == [NodeID(4)])
         }
@@ -112,7 +114,7 @@ struct MembershipTests {
         let cluster = try TestCluster.ready(3)
         let leader = try #require(cluster.leader)
         let (gone, poor) = (cluster.followers[0], cluster.followers[1])
-        poor.handle(.bodies(BodyReport(lackingCount: 7, lackingByteCount: 700)), at: cluster.now)
+        poor.handle(.bodies(BodyReport(lackingCount: 7, lackingByteCount: 700, index: LogIndex(.max))), at: cluster.now)
         cluster.run(milliseconds: 2_000)
         let token = cluster.command(.remove(gone.node, isForced: false), on: leader)
         let outcome = try finished(token, cluster)

@@ -57,6 +57,34 @@ struct SimulationTests {
         #expect(found == invariant)
     }
 
+    @Test(
+        "A bug in the handling of bodies that is put back is found",
+        arguments: [
+            ("replica/counts-undurable-bodies", Invariant.namedByDurableQuorum),
+            ("driver/abandons-unasked", .namedByDurableQuorum), ("driver/keeps-unnamed", .bodiesAreAsNamed),
+        ])
+    func bodyMutants(name: String, invariant: Invariant) throws {
+        var found: Invariant?
+        for seed in 1...20 as ClosedRange<UInt64> where found == nil {
+            var settings = try Self.settings(seed, "bodies")
+            settings.eventCount = SimulationSettings.eventCountStandard
+            settings.mutant = name
+            found = Simulation(settings).run().violation?.invariant
+        }
+        #expect(found == invariant)
+    }
+
+    @Test("A run with bodies does all that can be done with them")
+    func bodies() throws {
+        var total = SimulationStatistics()
+        for seed in 1...4 as ClosedRange<UInt64> {
+            let result = Simulation(try Self.settings(seed, "bodies")).run()
+            #expect(result.violation == nil, "seed \(seed): \(result.violation.map { "\($0)" } ?? "")")
+            total.add(result.statistics)
+        }
+        #expect(total.uploadCount > 50 && total.lostUploadCount > 0 && total.fetchCount > 10 && total.abandonCount > 0)
+    }
+
     @Test("A run that fails says what happened last on each node")
     func report() throws {
         var settings = try Self.settings(1, "no-faults")
