@@ -17,6 +17,7 @@ sys.path[:0] = [str(ROOT / "Tests" / "EndToEndTests" / "support")]
 
 from cluster_bodies import Bodies  # noqa: E402
 from cluster_faults import Faults  # noqa: E402
+from cluster_operations import Operations
 from cluster_rates import Rates  # noqa: E402
 from figures import BINARIES, MIB, Figures, load, processor_seconds, say, words  # noqa: E402
 from s3_client import S3Client  # noqa: E402
@@ -289,11 +290,11 @@ class Bench:
     # The cluster.
 
     def cluster(self):
-        rates, faults, bodies = Rates(self), Faults(self), Bodies(self)
+        rates, faults, bodies, operations = Rates(self), Faults(self), Bodies(self), Operations(self)
         parts = {
             "etcd": rates.versus_etcd, "batches": rates.batches, "alone": rates.alone, "failover": faults.failover,
             "lag": faults.lag, "late": faults.late, "large": bodies.throughput, "large-memory": bodies.memory,
-            "large-beside": bodies.beside,
+            "large-beside": bodies.beside, "watching": operations.watching,
         }
         for name in self.options.cluster_parts or parts:
             if name not in parts:

@@ -37,6 +37,11 @@ extension PrometheusMetricsFactory {
         ("rustfs_metadata_commit_batch_size", "Writes that the last commit held."),
         ("rustfs_metadata_write_queue_depth", "Writes that wait for the next commit."),
         ("rustfs_metadata_applied_index", "The last operation that reads see."),
+        ("rustfs_metadata_s3_requests_total", "S3 requests by operation, HTTP status and, where there is one, S3 error code."),
+        (
+            "rustfs_metadata_s3_request_duration_seconds",
+            "From a request's head to the beginning of its response; what of a body is streamed back is not counted."
+        ),
         ("rustfs_metadata_writes_total", "Writes by outcome: applied, declined by a precondition or the like, failed."),
     ]
 

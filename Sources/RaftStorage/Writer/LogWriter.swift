@@ -19,6 +19,15 @@ package final class LogWriter: Sendable {
         case failed(LogError)
     }
 
+    /// One round of writing and synchronizing.
+    package struct Round: Sendable {
+        package var batchCount: Int
+        /// As `LogBatch.byteCount` counts.
+        package var byteCount: Int
+        /// What it took until all was durable.
+        package var duration: Duration
+    }
+
     package struct Limits: Sendable {
         /// Batches that may wait to be written.
         package var queuedCountMax = 65_536
@@ -58,20 +67,25 @@ package final class LogWriter: Sendable {
     private let log: Mutex<SegmentedLog>
     private let limits: Limits
     private let onEvent: @Sendable (Event) -> Void
+    private let onRound: @Sendable (Round) -> Void
     private let queue = Monitor(Queue())
     private let maintenance = Monitor(Maintenance())
     /// Counts what the second thread has done, for a log thread that waits for space.
     private let reserveChanges = Monitor(0)
     private let threads = Mutex<[PlainThread]>([])
 
-    /// - Parameter log: opened; nobody else uses it from now on.
+    /// - Parameters:
+    ///   - log: opened; nobody else uses it from now on.
+    ///   - onRound: is told of each round, on the log's thread, before its event.
     /// - Throws: `ThreadError` if the system has no thread left.
     package init(
-        _ log: sending SegmentedLog, limits: Limits = Limits(), onEvent: @escaping @Sendable (Event) -> Void
+        _ log: sending SegmentedLog, limits: Limits = Limits(), onRound: @escaping @Sendable (Round) -> Void = { _ in },
+        onEvent: @escaping @Sendable (Event) -> Void
     ) throws(ThreadError) {
         self.log = Mutex(log)
         self.limits = limits
         self.onEvent = onEvent
+        self.onRound = onRound
         // Owned by the threads until `close`, which is what ends them.
         let writing = try PlainThread { [self] in write() }
         let maintaining: PlainThread
@@ -187,11 +201,14 @@ package final class LogWriter: Sendable {
         var isWaiting = false
         while !rest.isEmpty {
             let before = reserveChanges.change { $0 }
+            let begin = ContinuousClock.now
             let count = try append(rest)
             if count > 0 {
                 let token = rest[rest.startIndex + count - 1].token
+                let byteCount = rest.prefix(count).reduce(0) { $0 + $1.byteCount }
                 rest = rest.dropFirst(count)
                 try commit()
+                onRound(Round(batchCount: count, byteCount: byteCount, duration: ContinuousClock.now - begin))
                 if isWaiting {
                     isWaiting = false
                     onEvent(.waitsForSpace(false))

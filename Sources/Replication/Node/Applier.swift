@@ -152,6 +152,7 @@ final class Applier: Sendable {
     }
 
     private func apply(_ batch: [Entry]) -> Bool {
+        let begin = ContinuousClock.now
         let result = state.withLock { state in
             Result { () throws(ApplyFailure) in
                 let transaction = state.store.makeTransaction()
@@ -169,7 +170,7 @@ final class Applier: Sendable {
             ledger.applied(
                 named: report.effects.referencedBodies, released: report.effects.releasedBodies, upTo: report.index)
             lifetimes.release(report.effects.releasedBodies)
-            metrics.applied(batch.count, index: report.index)
+            metrics.applied(batch.count, index: report.index, in: ContinuousClock.now - begin)
             onEvent(.applied(report, batch.count))
             return true
         case .failure(let failure):

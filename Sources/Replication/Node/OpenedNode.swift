@@ -134,7 +134,7 @@ extension RaftNode {
             lifetimes: bodies.lifetimes, ledger: bodies.ledger, metrics: metrics
         ) { relay.post(.applier($0)) }
         do throws(ThreadError) {
-            let writer = try LogWriter(log) { relay.post(.log($0)) }
+            let writer = try LogWriter(log, onRound: { metrics.wrote($0) }, onEvent: { relay.post(.log($0)) })
             do throws(ThreadError) {
                 try applier.start()
             } catch {

@@ -53,6 +53,28 @@ package struct RaftNodeStatus: Sendable {
     /// All members, this one among them, sorted by id; while there is no cluster, the configured nodes.
     package var peers: [Peer]
     package var transport: TransportFigures
+    package var load = Load()
+
+    /// What waits, and what the log and the snapshots take.
+    package struct Load: Sendable {
+        /// Writes without an outcome, of this node's clients.
+        package var proposals = 0
+        /// Reads that wait for their index.
+        package var reads = 0
+        /// Batches that the log has not made durable.
+        package var logBatches = 0
+        /// Entries that the applier has not applied.
+        package var applyingEntries = 0
+        /// About so many bytes of entries that are not forgotten.
+        package var logByteCount: UInt64 = 0
+        /// Of the newest whole snapshot; 0: there is none.
+        package var snapshotIndex: UInt64 = 0
+        package var snapshotByteCount: UInt64 = 0
+        /// Snapshots on their way to followers.
+        package var snapshotsSent = 0
+        /// How much has come of a snapshot that is being received, from 0 to 1; nil: none is.
+        package var receivedShare: Double?
+    }
 
     /// Sums over all lanes.
     package struct TransportFigures: Sendable {
@@ -94,7 +116,21 @@ extension RaftNode {
             role: role(of: identity.node, core), leader: core.leader?.rawValue, term: core.term.rawValue,
             commitIndex: core.commit.rawValue, appliedIndex: replica.applied.rawValue, lastIndex: core.lastIndex.rawValue,
             version: replica.version.rawValue, digest: applier.published?.digest.hexadecimal ?? "", peers: peers(core),
-            transport: transportFigures(bulkTraffic))
+            transport: transportFigures(bulkTraffic), load: load)
+    }
+
+    private var load: RaftNodeStatus.Load {
+        var load = RaftNodeStatus.Load()
+        load.proposals = replica.proposals.count
+        load.reads = replica.reads.count
+        load.logBatches = log.queue.count + log.outstanding.count
+        load.applyingEntries = log.applyingCount
+        load.logByteCount = replica.logSizes.byteCount(behind: replica.core.baseIndex)
+        load.snapshotIndex = replica.snapshots.newest?.id.index.rawValue ?? 0
+        load.snapshotByteCount = replica.snapshots.newest?.byteCount ?? 0
+        load.snapshotsSent = replica.snapshotTransferCount
+        load.receivedShare = replica.reception?.receivedShare
+        return load
     }
 
     private func standing(_ core: RaftCore) -> (RaftNodeStatus.State, String?) {

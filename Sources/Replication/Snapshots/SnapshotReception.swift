@@ -31,4 +31,13 @@ struct SnapshotReception: Sendable {
     static let damagedCountMax = 3
 
     var id: SnapshotID { offer.id }
+
+    /// How many of its chunks are stored, as a share.
+    var receivedShare: Double {
+        switch stage {
+        case .opening: 0
+        case .receiving(let chunk, _, _): Double(chunk) / Double(max(offer.chunkCount, 1))
+        case .finishing, .whole, .installing: 1
+        }
+    }
 }

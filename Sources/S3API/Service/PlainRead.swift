@@ -75,36 +75,35 @@ extension S3Service {
                 request, verifier: verifier, domains: configuration.domains, reads: configuration.readConsistency,
                 nowMilliseconds: now)
         else { return nil }
-        let requestID = requestIDs.next()
-        let plain = s3Request(request, read, requestID: requestID, nowMilliseconds: now)
-        if let response = responseAtHand(read, read.target, request, plain) { return .now(response) }
+        let call = S3Call(request, requestID: requestIDs.next())
+        let plain = s3Request(request, read, requestID: call.requestID, nowMilliseconds: now)
+        if let response = responseAtHand(read, read.target, call, plain) { return .now(response) }
         return .later { [self] in
             // Where a peer had to be asked first, the answer may be at hand now.
             do throws(MetadataError) {
                 try await engine.waitToRead(read.target.read)
-            } catch { return errorResponse(S3Error(error, for: plain), request, requestID: requestID) }
+            } catch { return response(.failure(S3Error(error, for: plain)), call, read.operation) }
             var target = read.target
             target.read = .eventual
-            if let response = responseAtHand(read, target, request, plain) { return response }
+            if let response = responseAtHand(read, target, call, plain) { return response }
             var general = plain
             general.read = .eventual
-            return await respond(to: request, requestID: requestID) { () async throws(S3Error) in try await perform(general) }
+            return await respond(to: call, of: read.operation) { () async throws(S3Error) in try await perform(general) }
         }
     }
 
     /// - Returns: nil where a disk or a peer has to be asked.
     private func responseAtHand(
-        _ read: PlainRead, _ target: GetObject, _ request: HTTPRequest, _ plain: S3Request
+        _ read: PlainRead, _ target: GetObject, _ call: S3Call, _ plain: S3Request
     ) -> HTTPResponse? {
         let isHead = read.operation == .headObject
         do throws(MetadataError) {
             guard let found = try engine.objectAtHand(target, withBytes: !isHead) else { return nil }
-            var response = HTTPResponse(
+            let whole = HTTPResponse(
                 status: .ok, headers: HTTPHeaders(whole: found.info, withChecksum: read.wantsChecksum),
                 body: isHead ? .omitted(byteCount: found.info.size) : .bytes(found.bytes))
-            addCommonHeaders(&response, requestID: plain.requestID)
-            return response
-        } catch { return errorResponse(S3Error(error, for: plain), request, requestID: plain.requestID) }
+            return response(.success(whole), call, read.operation)
+        } catch { return response(.failure(S3Error(error, for: plain)), call, read.operation) }
     }
 
     private func s3Request(

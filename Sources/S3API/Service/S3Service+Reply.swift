@@ -18,7 +18,7 @@ extension S3Service {
         guard case .collected(let bytes) = request.body, bytes.readableBytes <= ObjectBody.inlineByteCountMax else {
             return .later { [self] in await respond(to: request) }
         }
-        let requestID = requestIDs.next()
+        let call = S3Call(request, requestID: requestIDs.next())
         do throws(S3Error) {
             let admitted = try admit(request)
             guard case .putObject = admitted.operation, admitted.consistency.write == .strong,
@@ -26,19 +26,19 @@ extension S3Service {
                 case .collected(let content, let digests) = body
             else {
                 return .later { [self] in
-                    await respond(to: request, requestID: requestID) { () async throws(S3Error) in
-                        try await answer(admitted, requestID: requestID)
+                    await respond(to: call, of: admitted.operation) { () async throws(S3Error) in
+                        try await answer(admitted, requestID: call.requestID)
                     }
                 }
             }
-            let put = admitted.request(requestID: requestID, body: body)
+            let put = admitted.request(requestID: call.requestID, body: body)
             let change = try PutDescription(put).request(with: ReceivedContent(body: .inline(content), digests: digests))
             let finished = { @Sendable (result: Result<PutObjectResult, MetadataError>) -> HTTPResponse in
-                self.response(result.map(HTTPResponse.init).mapError { S3Error($0, for: put) }, request, requestID: requestID)
+                self.response(result.map(HTTPResponse.init).mapError { S3Error($0, for: put) }, call, .putObject)
             }
             return .promised { [engine] promise in
                 engine.putObject(change) { result in promise.complete { finished(result) } }
             }
-        } catch { return .now(errorResponse(error, request, requestID: requestID)) }
+        } catch { return .now(refusal(error, call)) }
     }
 }

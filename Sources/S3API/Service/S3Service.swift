@@ -1,6 +1,7 @@
 package import HTTPServer
 package import Logging
 package import Metadata
+package import Metrics
 import NIOCore
 import NIOHTTP1
 
@@ -13,11 +14,16 @@ package final class S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
     let configuration: S3ServiceConfiguration
     let verifier: SignatureVerifier
     let requestIDs: S3RequestIDs
+    let metrics: S3Metrics
     private let operations: S3Operations<Engine>
     private let hashing: S3HashingPool
     private let logger: Logger
 
-    package init(engine: Engine, configuration: S3ServiceConfiguration, hashing: S3HashingPool, logger: Logger) {
+    /// - Parameter metricsFactory: what counts the requests.
+    package init(
+        engine: Engine, configuration: S3ServiceConfiguration, hashing: S3HashingPool, logger: Logger,
+        metricsFactory: any MetricsFactory = MetricsSystem.factory
+    ) {
         self.engine = engine
         self.operations = S3Operations(engine: engine, region: configuration.region, hashing: hashing)
         self.configuration = configuration
@@ -25,36 +31,55 @@ package final class S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
             region: configuration.region, credentials: configuration.credentials, limits: configuration.limits)
         self.hashing = hashing
         self.requestIDs = S3RequestIDs()
+        self.metrics = S3Metrics(factory: metricsFactory)
         self.logger = logger
     }
 
     package func respond(to request: HTTPRequest) async -> HTTPResponse {
-        let requestID = requestIDs.next()
-        return await respond(to: request, requestID: requestID) { () async throws(S3Error) in
-            try await answer(request, requestID: requestID)
+        let call = S3Call(request, requestID: requestIDs.next())
+        let admitted: AdmittedRequest
+        do throws(S3Error) { admitted = try admit(request) } catch { return refusal(error, call) }
+        return await respond(to: call, of: admitted.operation) { () async throws(S3Error) in
+            try await answer(admitted, requestID: call.requestID)
         }
     }
 
     /// Makes a response of what `answer` returns or throws.
     func respond(
-        to request: HTTPRequest, requestID: String, _ answer: () async throws(S3Error) -> HTTPResponse
+        to call: S3Call, of operation: S3Operation, _ answer: () async throws(S3Error) -> HTTPResponse
     ) async -> HTTPResponse {
         let answered: Result<HTTPResponse, S3Error>
         do throws(S3Error) { answered = .success(try await answer()) } catch { answered = .failure(error) }
-        return response(answered, request, requestID: requestID)
+        return response(answered, call, operation)
     }
 
-    func response(_ answered: Result<HTTPResponse, S3Error>, _ request: HTTPRequest, requestID: String) -> HTTPResponse {
+    /// The last step of every request: it is counted here.
+    func response(_ answered: Result<HTTPResponse, S3Error>, _ call: S3Call, _ operation: S3Operation?) -> HTTPResponse {
         switch answered {
         case .success(var response):
-            addCommonHeaders(&response, requestID: requestID)
+            addCommonHeaders(&response, requestID: call.requestID)
+            metrics.record(operation, status: response.status, error: nil, since: call.begin)
             return response
-        case .failure(let error): return errorResponse(error, request, requestID: requestID)
+        case .failure(let error):
+            metrics.record(operation, status: error.status, error: error.code, since: call.begin)
+            return errorResponse(error, call.request, requestID: call.requestID)
         }
     }
 
-    private func answer(_ request: HTTPRequest, requestID: String) async throws(S3Error) -> HTTPResponse {
-        try await answer(try admit(request), requestID: requestID)
+    /// The response to a request that was not admitted.
+    func refusal(_ error: S3Error, _ call: S3Call) -> HTTPResponse {
+        response(.failure(error), call, operation(of: call.request))
+    }
+
+    private func operation(of request: HTTPRequest) -> S3Operation? {
+        guard let target = try? target(of: request) else { return nil }
+        return try? S3Router.route(method: request.method, target: target, headers: request.headers)
+    }
+
+    private func target(of request: HTTPRequest) throws(S3Error) -> S3Target {
+        let domains = configuration.domains
+        return try S3Target(
+            parsing: request.target, host: domains.isEmpty ? nil : request.headers.first(name: "host"), domains: domains)
     }
 
     func answer(_ admitted: AdmittedRequest, requestID: String) async throws(S3Error) -> HTTPResponse {
@@ -66,9 +91,7 @@ package final class S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
     /// Checks all of a request but its body.
     func admit(_ request: HTTPRequest) throws(S3Error) -> AdmittedRequest {
         let now = configuration.clock()
-        let domains = configuration.domains
-        let target = try S3Target(
-            parsing: request.target, host: domains.isEmpty ? nil : request.headers.first(name: "host"), domains: domains)
+        let target = try target(of: request)
         let operation = try S3Router.route(method: request.method, target: target, headers: request.headers)
         // A form carries its signature in its body: there is nothing here to authenticate.
         if operation == .notImplemented("PostObject") { throw .notImplemented(operation: operation.name) }
@@ -125,10 +148,12 @@ package final class S3Service<Engine: MetadataEngine>: HTTPRequestHandler {
     // MARK: Errors
 
     package func respond(toMalformed reason: HTTPProtocolViolation) -> HTTPResponse {
-        errorResponse(S3Error(reason), method: .GET, target: "/", requestID: requestIDs.next())
+        let error = S3Error(reason)
+        metrics.record(nil, status: error.status, error: error.code, since: .now)
+        return errorResponse(error, method: .GET, target: "/", requestID: requestIDs.next())
     }
 
-    func errorResponse(_ error: S3Error, _ request: HTTPRequest, requestID: String) -> HTTPResponse {
+    private func errorResponse(_ error: S3Error, _ request: HTTPRequest, requestID: String) -> HTTPResponse {
         errorResponse(error, method: request.method, target: request.target, requestID: requestID)
     }
 
@@ -179,5 +204,17 @@ extension S3Error {
                 closesConnection: true)
         case .headTimeout: self = .requestTimedOut
         }
+    }
+}
+
+/// A request that has come in, and since when.
+struct S3Call: Sendable {
+    let request: HTTPRequest
+    let requestID: String
+    let begin = ContinuousClock.now
+
+    init(_ request: HTTPRequest, requestID: String) {
+        self.request = request
+        self.requestID = requestID
     }
 }

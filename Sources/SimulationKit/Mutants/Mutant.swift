@@ -32,7 +32,8 @@ package struct Mutant: Sendable {
         "replica/cuts-log-while-sending": "streams", "replica/sends-to-all": "snapshots",
         "driver/replaces-log-first": "snapshots", "replica/counts-undurable-bodies": "bodies",
         "replica/ignores-holders": "body-members", "replica/promotes-without-bodies": "body-members",
-        "replica/leaves-joint-without-bodies": "body-members", "driver/abandons-unasked": "bodies",
+        "replica/leaves-joint-without-bodies": "body-members", "replica/believes-itself-whole": "body-members",
+        "driver/abandons-unasked": "bodies",
         "driver/keeps-unnamed": "bodies",
     ]
 
@@ -49,6 +50,7 @@ package struct Mutant: Sendable {
         "raft/reuses-read-positions": "an answer must be late by a start, and be too old for the read that has its number",
         "log/leaves-torn-tail": "what is written next must end where a torn block begins",
         "log/forgets-place": "a block in another's place has the wrong number, too",
+        "replica/removes-without-bodies": "two voters must go while the others lack the same body",
         "replica/reopens-sessions": "an opening and an operation of one earlier life must both arrive in a later one",
     ]
 }

@@ -39,6 +39,10 @@ struct RegressionTests {
             testDescription:
                 "A change was applied while a snapshot behind it was being installed, and its configuration was asked for too early"
         ),
+        Finding(
+            scenario: "body-members", seed: 266,
+            testDescription:
+                "A body was named while a voter was being replaced by one that did not have it, and was left on a single disk"),
     ]
 
     @Test(arguments: findings) func staysAway(_ finding: Finding) throws {
