@@ -66,3 +66,8 @@ public struct MetadataError: Error, Sendable, Equatable, CustomStringConvertible
 
     public var description: String { detail.isEmpty ? "\(code)" : "\(code): \(detail)" }
 }
+
+extension MetadataError {
+    /// The node was removed from its cluster: nothing that it holds may be shown any more.
+    package static let removedNode = MetadataError(.unavailable, "this node was removed from the cluster")
+}

@@ -13,13 +13,18 @@ package enum ReplicaEvent: Sendable {
     case connectionLost(NodeID)
     /// A disk that is not the member's was turned away before it could say anything.
     case refused(NodeIdentity)
+    /// Most peers turn this node away: it was removed.
+    case turnedAway
     /// Messages to the peer are being lost.
     case unreachable(NodeID)
 
     // Clients.
     case propose(Proposal)
     case read(ReadRequest)
+    /// Carried out here, or refused if it is for the leader and that is another node.
     case command(RequestToken, OperatorCommand)
+    /// Carried out by the leader, whoever that is: as soon as there is one, if that is before the deadline.
+    case ask(RequestToken, OperatorCommand, deadline: ClockReading)
 
     // The log.
     /// All `append` and `install` effects up to that token are durable; of an `install` `installed` says so.

@@ -56,7 +56,24 @@ struct FormatDocumentTests {
                 ("bytes of a chunk at most", SnapshotChunk.byteCountMax),
                 ("nodes in a list at most", MembershipLimits.listCountMax),
                 ("members in a list at most", MembershipLimits.listCountMax),
+                ("bytes of an address at most", Member.addressByteCountMax),
+                ("bytes of words at most", CommandAnswer.textByteCountMax),
             ]),
+        Table(
+            document: "peer-messages.md", header: ["command", "code"],
+            rows: CommandCode.allCases.map { ("\($0)", Int($0.rawValue)) }),
+        Table(
+            document: "peer-messages.md", header: ["outcome of a command", "code"],
+            rows: CommandOutcomeCode.allCases.map { ("\($0)", Int($0.rawValue)) }),
+        Table(
+            document: "peer-messages.md", header: ["refusal of a command", "code"],
+            rows: CommandRefusalCode.allCases.map { ("\($0)", Int($0.rawValue)) }),
+        Table(
+            document: "peer-messages.md", header: ["doubt", "code"],
+            rows: CommandDoubtCode.allCases.map { ("\($0)", Int($0.rawValue)) }),
+        Table(
+            document: "identity.md", header: ["membership", "code"],
+            rows: NodeIdentityFile.Contents.Membership.allCases.map { ("\($0)", Int($0.rawValue)) }),
         Table(
             document: "peer-messages.md", header: ["kind", "code"],
             rows: PeerMessage.Kind.allCases.map { ("\($0)", Int($0.rawValue)) }),

@@ -15,6 +15,8 @@ package struct ApplyReport: Sendable, Equatable {
     package var members: [Member]?
     /// The rules from now on, if they changed.
     package var version: ClusterVersion?
+    /// The digest of the state behind the last entry, if that is one at which all replicas remember it.
+    package var mark: DigestMark?
     /// What must happen outside the store, now that the batch is committed. The driver's; a replica takes no notice.
     package var effects = ApplyEffects()
 

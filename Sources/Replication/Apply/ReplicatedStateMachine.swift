@@ -140,6 +140,7 @@ package struct ReplicatedStateMachine {
         finishBatch(in: transaction)
         report.index = appliedIndex
         report.term = term
+        if entries[entries.count - 1].marksDigest { report.mark = DigestMark(index: appliedIndex, digest: digest) }
         return report
     }
 

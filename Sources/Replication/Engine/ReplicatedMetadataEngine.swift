@@ -209,7 +209,7 @@ package final class ReplicatedMetadataEngine: CoordinatedEngine {
     // MARK: Reads
 
     package func mayRead(_ options: ReadOptions) -> Bool {
-        guard case .eventual = options.consistency else { return false }
+        guard case .eventual = options.consistency, !node.isRemoved else { return false }
         guard options.minimumIndex > 0 else { return true }
         return appliedIndex.map { $0 >= options.minimumIndex } ?? true
     }
@@ -236,6 +236,7 @@ extension WriteResult {
         switch outcome {
         case .committed(_, let outcome): self = .applied(outcome)
         case .accepted: self = .accepted
+        case .refused(.stopped(.removed)): self = .notApplied(.removedNode)
         case .refused(let rejection):
             let code: MetadataError.Code =
                 switch rejection {
@@ -252,6 +253,10 @@ extension WriteResult {
 
 extension MetadataError {
     init(_ failure: ReadFailure) {
+        if failure == .stopped(.removed) {
+            self = .removedNode
+            return
+        }
         let code: MetadataError.Code =
             switch failure {
             case .tooStale, .behind: .staleRead

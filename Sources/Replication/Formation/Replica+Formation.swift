@@ -34,7 +34,9 @@ extension Replica {
                 send(.formation(formation.report), to: sender)
             case .founding, .member, .stopped: break
             }
-        case .forward, .forwardAnswer, .progress, .awaitProgress, .snapshotRequest, .snapshotChunk, .snapshotAnswer: break
+        case .forward, .forwardAnswer, .progress, .awaitProgress, .snapshotRequest, .snapshotChunk, .snapshotAnswer, .command,
+            .commandAnswer, .digestRequest, .digestAnswer:
+            break
         case .refusal(let refusal):
             effects.append(.note(.refusedBy(sender, refusal)))
             // A member knows another disk under this id: a cluster exists, and has not founded itself with this one.

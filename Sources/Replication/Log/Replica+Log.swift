@@ -55,12 +55,14 @@ extension Replica {
         core.applied(to: report.index)
         if let members = report.members { self.members = members }
         if let version = report.version { self.version = version }
+        if let mark = report.mark { digests.add(mark) }
         for operation in report.operations { applied(operation) }
         for change in report.sessions { changed(change) }
         settleAttempts(before: report.term)
         appliedForReads()
         if report.members != nil || core.configuration != before { emitContacts() }
         advanceMembership()
+        advanceVerification()
         snapshotIfDue()
         if wasLeader, before.members.hasSorted(node), !core.configuration.members.hasSorted(node) { removedSince = now }
     }

@@ -7,6 +7,7 @@ import Raft
 ///   add:     contacting ─► adding ─► catching up ─► promoting ─► done
 ///   replace: contacting ─► adding ─► catching up ─► exchanging (joint) ─► done
 ///   remove:                                         removing ─► done
+///   address:                                        updating ─► done
 ///                                        └─► too slow: taking back ─► refused
 /// ```
 struct MembershipOperation: Sendable {
@@ -14,6 +15,7 @@ struct MembershipOperation: Sendable {
         case add(NodeID)
         case replace(NodeID, with: NodeID)
         case remove(NodeID)
+        case changeAddress(Member)
     }
 
     enum Step: Sendable {
@@ -23,11 +25,11 @@ struct MembershipOperation: Sendable {
         case adding(LogIndex)
         case catchingUp
         case changing(LogIndex)
-        case takingBack(LogIndex, behind: Int)
+        case takingBack(LogIndex, CommandRefusal)
     }
 
     /// Nil: asked for by nobody outside.
-    let token: RequestToken?
+    let caller: CommandCaller?
     let goal: Goal
     /// Whom to have a connection with besides the members.
     let newcomer: ConfiguredNode?
@@ -37,12 +39,19 @@ struct MembershipOperation: Sendable {
     var since: ClockReading
     /// Whoever is counted on must say of all bodies that entries up to this one name that it has them.
     let bodiesIndex: LogIndex
+    /// Whoever asked does not look at this node's role first: it may have been the leader for an instant only.
+    var isPatient: Bool {
+        switch caller {
+        case .asked, .peer: true
+        case .driver, nil: false
+        }
+    }
     /// The least that the new node has lacked of the bodies.
     var lackingByteCount = UInt64.max
 }
 
 struct LeadershipTransfer: Sendable {
-    let token: RequestToken
+    let caller: CommandCaller
     let target: NodeID
     let since: ClockReading
 }

@@ -7,7 +7,11 @@ package enum OperatorCommand: Sendable, Hashable {
     case remove(NodeID, isForced: Bool)
     /// Brings the new node up to date as a learner, then exchanges the two in one joint change.
     case replace(NodeID, with: NodeID, address: [UInt8])
+    /// Where the others reach the member from now on; it stays the same disk.
+    case changeAddress(NodeID, address: [UInt8])
     case transferLeadership(to: NodeID)
+    /// Compares the digests of all members' states at one index.
+    case verify
     case takeSnapshot
 }
 
@@ -15,6 +19,7 @@ package enum CommandOutcome: Sendable, Hashable {
     case done
     /// The snapshot that was asked for.
     case snapshot(SnapshotID)
+    case verified(DigestComparison)
     /// Nothing has changed, or what had was taken back.
     case refused(CommandRefusal)
     /// It may still come to pass, wholly or in part; asking again goes on from there.
@@ -49,6 +54,8 @@ package enum CommandRefusal: Error, Hashable, Sendable {
     case tooManyMembers
     case invalidAddress
     case stopped(StopReason)
+    /// In the words of the leader, where it is another node.
+    case other(String)
 }
 
 package enum CommandDoubt: Error, Hashable, Sendable {

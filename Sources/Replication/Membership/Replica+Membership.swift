@@ -4,76 +4,92 @@ import Raft
 extension Replica {
     // MARK: Commands
 
-    mutating func take(_ command: OperatorCommand, _ token: RequestToken) {
+    mutating func take(_ command: OperatorCommand, _ caller: CommandCaller) {
         guard isMember, genesis != nil else {
-            refuse(token, .notLeader(nil))
+            refuse(caller, .notLeader(nil))
             return
         }
         switch command {
         case .takeSnapshot:
-            snapshots.asking.append(token)
+            snapshots.asking.append(caller)
             if let newest = snapshots.newest, newest.id.index == applied, !snapshots.isTaking {
                 snapshots.asking = []
-                effects.append(.completeCommand(token, .snapshot(newest.id)))
+                tell(caller, .snapshot(newest.id))
             } else {
                 takeSnapshot()
             }
-        case .transferLeadership(let target): transferLeadership(to: target, token)
+        case .transferLeadership(let target): transferLeadership(to: target, caller)
+        case .verify: verify(caller)
+        case .changeAddress(let node, let address): changeAddress(of: node, to: address, caller)
         case .add(let node, let address):
-            guard let operation = adding(node, address, .add(node), token) else { return }
+            guard let operation = adding(node, address, .add(node), caller) else { return }
             begin(operation)
         case .replace(let old, let new, let address):
             guard core.configuration.hasVoter(old) else {
-                refuse(token, .notMember(old))
+                refuse(caller, .notMember(old))
                 return
             }
-            guard let operation = adding(new, address, .replace(old, with: new), token) else { return }
+            guard let operation = adding(new, address, .replace(old, with: new), caller) else { return }
             begin(operation)
         case .remove(let node, let isForced):
             guard core.configuration.members.hasSorted(node) else {
-                refuse(token, .notMember(node))
+                refuse(caller, .notMember(node))
                 return
             }
             begin(
                 MembershipOperation(
-                    token: token, goal: .remove(node), newcomer: nil, isForced: isForced, step: .catchingUp, since: now,
+                    caller: caller, goal: .remove(node), newcomer: nil, isForced: isForced, step: .catchingUp, since: now,
                     bodiesIndex: core.commit))
         }
     }
 
-    private mutating func refuse(_ token: RequestToken?, _ refusal: CommandRefusal) {
-        if let token { effects.append(.completeCommand(token, .refused(refusal))) }
+    private mutating func refuse(_ caller: CommandCaller?, _ refusal: CommandRefusal) { tell(caller, .refused(refusal)) }
+
+    private mutating func changeAddress(of node: NodeID, to address: [UInt8], _ caller: CommandCaller) {
+        guard core.configuration.members.hasSorted(node), let member = members.member(node) else {
+            refuse(caller, .notMember(node))
+            return
+        }
+        guard !address.isEmpty, address.count <= Member.addressByteCountMax else {
+            refuse(caller, .invalidAddress)
+            return
+        }
+        begin(
+            MembershipOperation(
+                caller: caller, goal: .changeAddress(Member(member.identity, address: address)), newcomer: nil,
+                isForced: false, step: .catchingUp, since: now, bodiesIndex: core.commit))
     }
 
     private mutating func adding(
-        _ newcomer: NodeID, _ address: [UInt8], _ goal: MembershipOperation.Goal, _ token: RequestToken?
+        _ newcomer: NodeID, _ address: [UInt8], _ goal: MembershipOperation.Goal, _ caller: CommandCaller?
     ) -> MembershipOperation? {
         guard address.count <= Member.addressByteCountMax else {
-            refuse(token, .invalidAddress)
+            refuse(caller, .invalidAddress)
             return nil
         }
         guard !core.configuration.voters.hasSorted(newcomer) else {
-            refuse(token, .alreadyVoter(newcomer))
+            refuse(caller, .alreadyVoter(newcomer))
             return nil
         }
         guard core.configuration.members.count < MembershipLimits.listCountMax / 2,
             members.count < MembershipLimits.memberCountMax
         else {
-            refuse(token, .tooManyMembers)
+            refuse(caller, .tooManyMembers)
             return nil
         }
         return MembershipOperation(
-            token: token, goal: goal, newcomer: ConfiguredNode(newcomer, address: address), isForced: false, step: .contacting,
+            caller: caller, goal: goal, newcomer: ConfiguredNode(newcomer, address: address), isForced: false,
+            step: .contacting,
             since: now, bodiesIndex: core.commit)
     }
 
     private mutating func begin(_ operation: MembershipOperation) {
         guard isLeader else {
-            refuse(operation.token, .notLeader(core.leader))
+            refuse(operation.caller, .notLeader(core.leader))
             return
         }
         guard membership == nil else {
-            refuse(operation.token, .busy)
+            refuse(operation.caller, .busy)
             return
         }
         membership = operation
@@ -108,9 +124,9 @@ extension Replica {
             if applied >= index { enter(.catchingUp) } else { giveUpIfLate(operation) }
         case .catchingUp: catchUp(operation)
         case .changing: giveUpIfLate(operation)
-        case .takingBack(let index, let behind):
-            if applied >= index, let newcomer = operation.newcomer {
-                finish(.refused(.didNotCatchUp(newcomer.node, behind: behind)))
+        case .takingBack(let index, let refusal):
+            if applied >= index {
+                finish(.refused(refusal))
             } else {
                 giveUpIfLate(operation)
             }
@@ -126,7 +142,7 @@ extension Replica {
     private mutating func finish(_ outcome: CommandOutcome) {
         guard let operation = membership else { return }
         membership = nil
-        if let token = operation.token { effects.append(.completeCommand(token, outcome)) }
+        tell(operation.caller, outcome)
         if operation.newcomer != nil { emitContacts() }
     }
 
@@ -181,6 +197,9 @@ extension Replica {
             case .underWay, .proposal(.transferring), .proposal(.tooMuchUncommitted):
                 // It passes.
                 if isLate(operation, settings.membership.stepMilliseconds) { finish(.refused(.change(error))) }
+            case .losesQuorum where operation.isPatient && !isLate(operation, settings.retryMilliseconds):
+                // A leader that is new has not heard of everybody.
+                break
             case .proposal, .impossible, .losesQuorum: finish(.refused(.change(error)))
             }
             return false
@@ -190,8 +209,10 @@ extension Replica {
     private mutating func catchUp(_ operation: MembershipOperation) {
         switch operation.goal {
         case .remove(let node):
-            guard holdBodies(without: node, operation) else { return }
+            guard live(without: node, operation), holdBodies(without: node, operation) else { return }
             propose([MembershipStep(.remove, node)], MemberContext([])) { .changing($0) }
+        case .changeAddress(let member):
+            propose([MembershipStep(.update, member.node)], MemberContext([member])) { .changing($0) }
         case .add(let node):
             guard isCaughtUp(node, operation) else { return }
             propose([MembershipStep(.addVoter, node)], MemberContext([])) { .changing($0) }
@@ -221,9 +242,16 @@ extension Replica {
             return true
         }
         if isLate(operation, policy.catchUpMilliseconds) {
-            propose([MembershipStep(.remove, node)], MemberContext([])) { .takingBack($0, behind: gap) }
+            takeBack(node, .didNotCatchUp(node, behind: gap))
+        } else if operation.isPatient, !progress.isActive, progress.match == .zero, isLate(operation, policy.stepMilliseconds) {
+            // It spoke, and does not hear: the address is not its own.
+            takeBack(node, .unreachable(node))
         }
         return false
+    }
+
+    private mutating func takeBack(_ node: NodeID, _ refusal: CommandRefusal) {
+        propose([MembershipStep(.remove, node)], MemberContext([])) { .takingBack($0, refusal) }
     }
 
     /// A voter that lacks bodies would count for their quorum without holding them. As long as it gets more of them it is not too slow.
@@ -235,6 +263,27 @@ extension Replica {
             membership?.since = now
         }
         return report.lackingCount(upTo: operation.bodiesIndex) == 0
+    }
+
+    /// Whether a majority of the voters that would be left is alive, as far as connections tell: the core notices a silent one only after an
+    /// election timeout, and a removal cannot be undone without a majority.
+    private mutating func live(without node: NodeID, _ operation: MembershipOperation) -> Bool {
+        guard operation.isPatient, !operation.isForced, core.configuration.hasVoter(node) else { return true }
+        let rest = core.configuration.voters.filter { $0 != node }
+        let living = rest.count { $0 == self.node || isAlive($0) }
+        let needed = rest.count / 2 + 1
+        if living >= needed { return true }
+        if isLate(operation, settings.retryMilliseconds) {
+            finish(.refused(.change(.losesQuorum(active: living, needed: needed))))
+        }
+        return false
+    }
+
+    private func isAlive(_ peer: NodeID) -> Bool {
+        switch status(of: peer, at: now) {
+        case .healthy, .lagging: true
+        case .unreachable, .failed: false
+        }
     }
 
     /// Whether a quorum of the others holds every body; if that does not come about soon the operation is refused.
@@ -330,20 +379,20 @@ extension Replica {
 
     // MARK: Leadership
 
-    private mutating func transferLeadership(to target: NodeID, _ token: RequestToken) {
+    private mutating func transferLeadership(to target: NodeID, _ caller: CommandCaller) {
         guard isLeader else {
-            refuse(token, .notLeader(core.leader))
+            refuse(caller, .notLeader(core.leader))
             return
         }
         guard leadershipTransfer == nil else {
-            refuse(token, .busy)
+            refuse(caller, .busy)
             return
         }
         do throws(RaftCore.TransferRefusal) { try core.transferLeadership(to: target) } catch {
-            refuse(token, .transfer(error))
+            refuse(caller, .transfer(error))
             return
         }
-        leadershipTransfer = LeadershipTransfer(token: token, target: target, since: now)
+        leadershipTransfer = LeadershipTransfer(caller: caller, target: target, since: now)
         finishTransferOfLeadership()
     }
 
@@ -351,10 +400,10 @@ extension Replica {
         guard let transfer = leadershipTransfer, let leader = core.leader else { return }
         if leader == transfer.target {
             leadershipTransfer = nil
-            effects.append(.completeCommand(transfer.token, .done))
+            tell(transfer.caller, .done)
         } else if leader != node {
             leadershipTransfer = nil
-            refuse(transfer.token, .notTakenOver)
+            refuse(transfer.caller, .notTakenOver)
         }
     }
 
@@ -362,10 +411,10 @@ extension Replica {
         guard let transfer = leadershipTransfer else { return }
         if isLeader, core.transferTarget == nil {
             leadershipTransfer = nil
-            refuse(transfer.token, .notTakenOver)
+            refuse(transfer.caller, .notTakenOver)
         } else if now.milliseconds(since: transfer.since) >= settings.membership.stepMilliseconds {
             leadershipTransfer = nil
-            effects.append(.completeCommand(transfer.token, .unknown(.timedOut)))
+            tell(transfer.caller, .unknown(.timedOut))
         }
     }
 
@@ -380,15 +429,18 @@ extension Replica {
     }
 
     mutating func endCommands(_ reason: StopReason) {
-        for token in snapshots.asking { refuse(token, .stopped(reason)) }
+        let askers = snapshots.asking
         snapshots.asking = []
+        for caller in askers { refuse(caller, .stopped(reason)) }
         if let transfer = leadershipTransfer {
             leadershipTransfer = nil
-            effects.append(.completeCommand(transfer.token, .unknown(.stopped(reason))))
+            tell(transfer.caller, .unknown(.stopped(reason)))
         }
         if let operation = membership {
             membership = nil
-            if let token = operation.token { effects.append(.completeCommand(token, .unknown(.stopped(reason)))) }
+            tell(operation.caller, .unknown(.stopped(reason)))
         }
+        loseVerification()
+        endAskedCommands(reason)
     }
 }

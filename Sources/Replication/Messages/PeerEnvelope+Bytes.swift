@@ -66,6 +66,10 @@ extension PeerMessage {
         case formation = 48
         case status = 49
         case refusal = 50
+        case command = 64
+        case commandAnswer = 65
+        case digestRequest = 66
+        case digestAnswer = 67
     }
 
     package enum Limits {
@@ -82,8 +86,9 @@ extension PeerMessage {
         case .forward(let forward): forward.commands.reduce(64) { $0 + $1.payload.count + 5 }
         case .snapshotChunk(let chunk): chunk.bytes.count + 64
         case .raft, .forwardAnswer, .progress, .awaitProgress, .snapshotOffer, .snapshotRequest, .snapshotAnswer, .formation,
-            .status, .refusal:
+            .status, .refusal, .command, .digestRequest, .digestAnswer:
             64
+        case .commandAnswer: CommandAnswer.textByteCountMax
         }
     }
 }

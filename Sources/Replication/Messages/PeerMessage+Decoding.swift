@@ -34,6 +34,10 @@ extension BytesReader {
                     version: ClusterVersion(try readUInt32()), applied: try readIndex("applied"),
                     isEmpty: try readBool("is empty"), bodies: try readBodyReport()))
         case .refusal: return .refusal(try readCode("refusal"))
+        case .command: return .command(try readCommandRequest())
+        case .commandAnswer: return .commandAnswer(try readCommandAnswer())
+        case .digestRequest: return .digestRequest(DigestRequest(index: try readIndex("index")))
+        case .digestAnswer: return .digestAnswer(try readDigestAnswer())
         }
     }
 
@@ -44,7 +48,7 @@ extension BytesReader {
     }
 
     /// One byte that is the raw value of a case.
-    private mutating func readCode<Code: RawRepresentable<UInt8>>(_ field: String) throws(DecodingFault) -> Code {
+    mutating func readCode<Code: RawRepresentable<UInt8>>(_ field: String) throws(DecodingFault) -> Code {
         let code = try readUInt8()
         guard let value = Code(rawValue: code) else { throw .unknownCode(field: field, code: UInt64(code)) }
         return value
@@ -91,7 +95,7 @@ extension BytesReader {
         case .readIndexResponse: return .readIndexResponse(position: try readUInt64(), index: try readIndex("index"))
         case .removed: return .removed(since: try readIndex("since"))
         case .forward, .forwardAnswer, .progress, .awaitProgress, .snapshotOffer, .snapshotRequest, .snapshotChunk,
-            .snapshotAnswer, .formation, .status, .refusal:
+            .snapshotAnswer, .formation, .status, .refusal, .command, .commandAnswer, .digestRequest, .digestAnswer:
             preconditionFailure("a kind that is not of the core")
         }
     }

@@ -43,6 +43,10 @@ extension [UInt8] {
         case .refusal(let refusal):
             append(.refusal)
             append(refusal.rawValue)
+        case .command(let request): append(request)
+        case .commandAnswer(let answer): append(answer)
+        case .digestRequest(let request): append(request)
+        case .digestAnswer(let answer): append(answer)
         }
     }
 

@@ -43,6 +43,11 @@ package enum PeerMessage: Hashable, Sendable {
     case formation(FormationReport)
     case status(NodeStatus)
     case refusal(MessageRefusal)
+    /// Of an operator, for the leader to carry out.
+    case command(CommandRequest)
+    case commandAnswer(CommandAnswer)
+    case digestRequest(DigestRequest)
+    case digestAnswer(DigestAnswer)
 
     /// On which connection it travels: bulk must not delay what keeps a leader in office.
     package enum Lane: UInt8, Hashable, Sendable, CaseIterable {
@@ -56,7 +61,7 @@ package enum PeerMessage: Hashable, Sendable {
         case .forward: .log
         case .snapshotChunk: .snapshot
         case .forwardAnswer, .progress, .awaitProgress, .snapshotOffer, .snapshotRequest, .snapshotAnswer, .formation, .status,
-            .refusal:
+            .refusal, .command, .commandAnswer, .digestRequest, .digestAnswer:
             .control
         }
     }

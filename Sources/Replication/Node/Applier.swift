@@ -143,6 +143,7 @@ final class Applier: Sendable {
                 guard count == 0 || count < countMax && byteCount + entry.payload.count <= byteCountMax else { break }
                 byteCount += entry.payload.count
                 count += 1
+                if entry.marksDigest { break }
             }
             let batch = Array(rest.prefix(count))
             rest = rest.dropFirst(count)

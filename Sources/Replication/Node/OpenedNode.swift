@@ -90,6 +90,9 @@ extension RaftNode {
             do throws(MetadataStoreFailure) {
                 machine = try ReplicatedStateMachine(loading: snapshot, supporting: configuration.replica.version)
             } catch { throw RaftNodeError.damagedState("\(error)") }
+            if configuration.joins, machine.state.cluster == nil, machine.appliedIndex > .zero {
+                throw RaftNodeError.joinsWithData(directory: configuration.dataDirectory)
+            }
             let view = try makeView(snapshot, machine)
             // A directory that was refused until here is nobody's yet, and `engine_type: local` may go on with it.
             let identityFile = NodeIdentityFile(

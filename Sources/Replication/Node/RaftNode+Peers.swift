@@ -57,6 +57,7 @@ extension RaftNode: PeerTransportDelegate {
 
     package func refused(by peer: PeerIdentity, reason: PeerRefusal) {
         guard let refusal = MessageRefusal(reason) else { return }
+        if refusal == .removed, isTurnedAway(by: peer.node) { handle(.turnedAway) }
         // As if it had said so in a message.
         handle(
             .received(
@@ -64,6 +65,17 @@ extension RaftNode: PeerTransportDelegate {
                     cluster: nil, from: NodeIdentity(NodeID(peer.node), Incarnation(peer.incarnation)), to: identity.node,
                     toIncarnation: nil, message: .refusal(refusal))))
         act()
+    }
+}
+
+extension RaftNode {
+    /// Most of the others, as this node knows them, say that it was removed. It may have been down then, and know nothing of it. One
+    /// alone could be behind the others.
+    private func isTurnedAway(by peer: UInt64) -> Bool {
+        if replica.core.leader != nil { removers = [] }
+        removers.insert(peer)
+        let others = replica.core.configuration.voters.filter { $0 != identity.node }
+        return others.count { removers.contains($0.rawValue) } >= (others.isEmpty ? 0 : others.count / 2 + 1)
     }
 }
 

@@ -26,6 +26,7 @@ package final class RaftNode: @unchecked Sendable {
         case propose([UInt8], WriteLevel, timeoutMilliseconds: UInt64, @Sendable (ProposalOutcome) -> Void)
         case read(ReadOptions, timeoutMilliseconds: UInt64, CheckedContinuation<ReadOutcome, Never>)
         case command(OperatorCommand, CheckedContinuation<CommandOutcome, Never>)
+        case ask(OperatorCommand, timeoutMilliseconds: UInt64, CheckedContinuation<CommandOutcome, Never>)
         case event(ReplicaEvent)
         case log(LogWriter.Event)
         case applier(Applier.Event)
@@ -67,6 +68,10 @@ package final class RaftNode: @unchecked Sendable {
     let bodies: BodyExchange
     private let group: MultiThreadedEventLoopGroup
     private let inbox = Mutex(Inbox())
+    private let removal = Atomic<Bool>(false)
+
+    /// It was removed from the cluster: what it still holds grows old, and nobody may be shown it.
+    package var isRemoved: Bool { removal.load(ordering: .relaxed) }
 
     // MARK: Touched on the loop only
     var replica: Replica
@@ -75,6 +80,8 @@ package final class RaftNode: @unchecked Sendable {
     var log = LogPipeline()
     var lag = LagClock()
     var stopReason: StopReason?
+    /// Peers that have turned this node away as one that was removed, since it had a leader.
+    var removers: Set<UInt64> = []
     private var proposals: [UInt64: @Sendable (ProposalOutcome) -> Void] = [:]
     private var reads: [UInt64: CheckedContinuation<ReadOutcome, Never>] = [:]
     private var commands: [UInt64: CheckedContinuation<CommandOutcome, Never>] = [:]
@@ -131,8 +138,14 @@ package final class RaftNode: @unchecked Sendable {
         await withCheckedContinuation { postRequest(.read(options, timeoutMilliseconds: timeoutMilliseconds, $0)) }
     }
 
+    /// Carries the command out on this node, or refuses it if it is for the leader and that is another one.
     package func perform(_ command: OperatorCommand) async -> CommandOutcome {
         await withCheckedContinuation { post(.command(command, $0)) }
+    }
+
+    /// Has the leader carry the command out, whichever node that is. Returns at the latest when the time is over; what was begun goes on.
+    package func ask(_ command: OperatorCommand, timeoutMilliseconds: UInt64) async -> CommandOutcome {
+        await withCheckedContinuation { post(.ask(command, timeoutMilliseconds: timeoutMilliseconds, $0)) }
     }
 
     /// Hands the loop something; all that waits costs it one wake-up.
@@ -184,7 +197,7 @@ package final class RaftNode: @unchecked Sendable {
         switch input {
         case .propose(_, _, _, let caller): caller(.refused(.stopped(.shutdown)))
         case .read(_, _, let caller): caller.resume(returning: .failed(.stopped(.shutdown)))
-        case .command(_, let caller): caller.resume(returning: .refused(.stopped(.shutdown)))
+        case .command(_, let caller), .ask(_, _, let caller): caller.resume(returning: .refused(.stopped(.shutdown)))
         case .event, .log, .applier, .joined, .chunk: break
         }
     }
@@ -221,6 +234,7 @@ package final class RaftNode: @unchecked Sendable {
                 .propose(
                     Proposal(token: token, operation: operation, level: level, deadline: now.adding(milliseconds: timeout))),
                 at: now)
+        case .read(_, _, let caller) where isRemoved: caller.resume(returning: .failed(.stopped(.removed)))
         case .read(let options, let timeout, let caller):
             let now = BootClock.now
             let token = nextToken()
@@ -234,6 +248,11 @@ package final class RaftNode: @unchecked Sendable {
             let token = nextToken()
             commands[token.rawValue] = caller
             handle(.command(token, command))
+        case .ask(let command, let timeout, let caller):
+            let now = BootClock.now
+            let token = nextToken()
+            commands[token.rawValue] = caller
+            replica.handle(.ask(token, command, deadline: now.adding(milliseconds: timeout)), at: now)
         case .event(let event): handle(event)
         case .log(let event): take(event)
         case .applier(let event): take(event)
@@ -306,8 +325,13 @@ package final class RaftNode: @unchecked Sendable {
     /// Who is configured may speak, so that a node that was alone hears of those it is to add.
     private func admission(of peer: PeerIdentity) -> PeerRefusal? {
         let node = NodeID(peer.node)
+        // Whoever wants to add this node has to be heard; nothing has been promised to anybody yet.
+        if configuration.joins, replica.cluster == nil { return nil }
         if let member = replica.members.first(where: { $0.node == node }) {
-            return member.identity.incarnation.rawValue == peer.incarnation ? nil : .wrongIncarnation
+            guard member.identity.incarnation.rawValue == peer.incarnation else { return .wrongIncarnation }
+            // What was a member and is none would otherwise never learn it: nobody dials it any more.
+            let isMember = replica.core.configuration.members.contains(node)
+            return isMember || transport.refusalByContacts(of: peer) == nil ? nil : .removed
         }
         if configuration.nodes.contains(where: { $0.id == node }) { return nil }
         return transport.refusalByContacts(of: peer)
@@ -394,9 +418,21 @@ package final class RaftNode: @unchecked Sendable {
     private func stopped(_ reason: StopReason) {
         stopReason = reason
         if case .shutdown = reason { return }
+        if case .removed = reason { leave() }
         logger.critical("The replica has stopped: no more writes and linearizable reads", metadata: ["reason": "\(reason)"])
         // Its peers shall notice at once.
         transport.close().whenComplete { _ in }
         timer?.cancel()
+    }
+
+    /// The directory says so from now on, so that nobody starts it again as if nothing had happened.
+    private func leave() {
+        removal.store(true, ordering: .relaxed)
+        let (identityFile, logger) = (identityFile, logger)
+        onDisk { _ in
+            do throws(NodeIdentityError) { _ = try identityFile.leave() } catch {
+                logger.error("The identity cannot be written", metadata: ["error": "\(error)"])
+            }
+        }
     }
 }

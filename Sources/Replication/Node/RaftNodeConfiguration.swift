@@ -22,6 +22,8 @@ package struct RaftNodeConfiguration: Sendable {
     package var nodeID: NodeID
     /// The configured nodes, this one among them.
     package var nodes: [Node]
+    /// An empty directory founds no cluster: the node waits until a leader adds it. The other nodes of `nodes` are whom it then answers.
+    package var joins = false
     /// Where this node listens for its peers; port 0 takes a free one.
     package var listenHost: String
     package var listenPort: Int
@@ -58,8 +60,11 @@ package struct RaftNodeConfiguration: Sendable {
         self.logger = logger
     }
 
+    /// Whom an empty node founds a cluster with, itself among them; without itself it founds none.
     var configuredNodes: [ConfiguredNode] {
-        nodes.sorted { $0.id < $1.id }.map { ConfiguredNode($0.id, address: Array($0.address.utf8)) }
+        nodes.filter { !joins || $0.id != nodeID }.sorted { $0.id < $1.id }.map {
+            ConfiguredNode($0.id, address: Array($0.address.utf8))
+        }
     }
 }
 
@@ -73,6 +78,8 @@ package enum RaftNodeError: Error, Sendable, CustomStringConvertible {
     case damagedState(String)
     case transport(PeerTransportError)
     case noThread
+    /// It is to join a cluster, and has data of its own.
+    case joinsWithData(directory: String)
 
     package var description: String {
         switch self {
@@ -83,6 +90,8 @@ package enum RaftNodeError: Error, Sendable, CustomStringConvertible {
         case .damagedState(let detail): "the state is damaged: \(detail)"
         case .transport(let error): "the peers' port: \(error)"
         case .noThread: "the system has no thread left"
+        case .joinsWithData(let directory):
+            "\(directory) holds data of a single node, and metadata.replication.join says that it is to join a cluster: what it holds would be lost. Join with an empty data directory, or found a cluster with it (without join)"
         }
     }
 }

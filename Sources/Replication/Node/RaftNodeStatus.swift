@@ -34,6 +34,8 @@ package struct RaftNodeStatus: Sendable {
         package var lagEntries: UInt64?
         /// For how long the leader has had what the peer lacks, in milliseconds; nil where only the leader knows.
         package var lagMilliseconds: UInt64?
+        /// What it lacks of the bodies, as it said last. Nil: it has not said.
+        package var bodies: BodyReport?
     }
 
     package var node: UInt64
@@ -52,6 +54,8 @@ package struct RaftNodeStatus: Sendable {
     package var digest: String
     /// All members, this one among them, sorted by id; while there is no cluster, the configured nodes.
     package var peers: [Peer]
+    /// The operation on the members that is under way, on the leader.
+    package var operation: MembershipProgress?
     package var transport: TransportFigures
     package var load = Load()
 
@@ -116,7 +120,7 @@ extension RaftNode {
             role: role(of: identity.node, core), leader: core.leader?.rawValue, term: core.term.rawValue,
             commitIndex: core.commit.rawValue, appliedIndex: replica.applied.rawValue, lastIndex: core.lastIndex.rawValue,
             version: replica.version.rawValue, digest: applier.published?.digest.hexadecimal ?? "", peers: peers(core),
-            transport: transportFigures(bulkTraffic), load: load)
+            operation: replica.membershipProgress, transport: transportFigures(bulkTraffic), load: load)
     }
 
     private var load: RaftNodeStatus.Load {
@@ -176,7 +180,7 @@ extension RaftNode {
             var peer = RaftNodeStatus.Peer(
                 id: node.rawValue, address: address(of: node), role: role(of: node, core),
                 status: replica.status(of: node, at: now), appliedIndex: replica.appliedIndex(of: node)?.rawValue,
-                lagEntries: replica.entriesBehind(node))
+                lagEntries: replica.entriesBehind(node), bodies: replica.bodyReport(of: node))
             if node == identity.node {
                 peer.lagMilliseconds = lag.milliseconds(
                     behind: replica.applied.rawValue, last: core.commit.rawValue, at: now)

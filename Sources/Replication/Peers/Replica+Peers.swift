@@ -63,6 +63,10 @@ extension Replica {
         case .formation(let report): answerFormation(report, from: sender)
         case .status(let status): receive(status, from: sender)
         case .refusal(let refusal): refused(refusal, by: sender)
+        case .command(let request): receive(request, from: sender)
+        case .commandAnswer(let answer): receive(answer, from: sender)
+        case .digestRequest(let request): receive(request, from: sender)
+        case .digestAnswer(let answer): receive(answer, from: sender)
         }
     }
 
@@ -147,6 +151,11 @@ extension Replica {
         }
         switch phase {
         case .forming, .founding, .waiting:
+            for configured in configured where configured.node != node {
+                contacts.append(Contact(node: configured.node, incarnation: nil, address: configured.address))
+            }
+        case .member where members.isEmpty:
+            // It was added, and has started again before it got the state that names the members.
             for configured in configured where configured.node != node {
                 contacts.append(Contact(node: configured.node, incarnation: nil, address: configured.address))
             }

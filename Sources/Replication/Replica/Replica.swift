@@ -51,6 +51,9 @@ package struct Replica: Sendable {
     var leadershipTransfer: LeadershipTransfer?
     /// What was applied when this leader first saw that the members are in transition.
     var transition: LogIndex?
+    var commands = CommandBook()
+    var verification: Verification?
+    var digests = DigestMarks()
     /// What this node lacks of the bodies.
     package internal(set) var bodies: BodyReport
     /// Since when others say that this node is no member, while no leader speaks to it.
@@ -149,10 +152,12 @@ package struct Replica: Sendable {
             manager.lost(node)
             core.connectionLost(to: node)
         case .refused(let identity): manager.refuse(identity, at: now)
+        case .turnedAway: if core.leader == nil, removedSince == nil { removedSince = now }
         case .unreachable(let node): core.reportUnreachable(node)
         case .propose(let proposal): propose(proposal)
         case .read(let request): read(request)
-        case .command(let token, let command): take(command, token)
+        case .command(let token, let command): take(command, .driver(token))
+        case .ask(let token, let command, let deadline): ask(token, command, deadline: deadline)
         case .logWritten(let token): logWritten(token)
         case .logFetched(let fetch, let entries): core.fetched(fetch, entries)
         case .logFailed(let detail): stop(.logFailed(detail))
@@ -220,6 +225,8 @@ package struct Replica: Sendable {
             tickReads()
             tickSnapshots()
             tickMembership()
+            tickCommands()
+            advanceVerification()
             reportNow()
         case .forming, .waiting, .founding:
             tickProposals()
@@ -251,12 +258,14 @@ package struct Replica: Sendable {
         standingChangedForProposals()
         standingChangedForReads()
         finishTransferOfLeadership()
+        standingChangedForCommands()
         offerWholeReception()
     }
 
     private mutating func leadershipLost() {
         endTransfers()
         loseMembershipOperation()
+        loseVerification()
     }
 
     // MARK: The end
@@ -274,8 +283,9 @@ package struct Replica: Sendable {
         switch event {
         case .propose(let proposal): effects.append(.complete(proposal.token, .refused(.stopped(reason))))
         case .read(let request): readWhenStopped(request, reason)
-        case .command(let token, _): effects.append(.completeCommand(token, .refused(.stopped(reason))))
-        case .tick, .received, .connected, .connectionLost, .refused, .unreachable, .logWritten, .logFetched, .logFailed,
+        case .command(let token, _), .ask(let token, _, _): effects.append(.completeCommand(token, .refused(.stopped(reason))))
+        case .tick, .received, .connected, .connectionLost, .refused, .turnedAway, .unreachable, .logWritten, .logFetched,
+            .logFailed,
             .applied,
             .applyFailed, .bodies, .snapshotTaken, .snapshotFailed, .receptionOpened, .chunkStored, .receptionFinished,
             .receptionFailed, .chunkUnreadable, .installed, .installFailed, .founded, .stop:

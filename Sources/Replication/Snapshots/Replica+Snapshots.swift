@@ -62,8 +62,9 @@ extension Replica {
 
     mutating func snapshotTaken(_ description: SnapshotDescription) {
         snapshots.isTaking = false
-        for token in snapshots.asking { effects.append(.completeCommand(token, .snapshot(description.id))) }
+        let askers = snapshots.asking
         snapshots.asking = []
+        for caller in askers { tell(caller, .snapshot(description.id)) }
         guard description.id != snapshots.newest?.id else { return }
         // A received one may have taken the place of the state that it shows.
         guard description.id.index >= newestIndex, core.term(at: description.id.index) == description.id.term else {
@@ -80,8 +81,9 @@ extension Replica {
     mutating func snapshotFailed(_ detail: String) {
         snapshots.isTaking = false
         effects.append(.note(.snapshotFailed(detail: detail)))
-        for token in snapshots.asking { effects.append(.completeCommand(token, .refused(.snapshotFailed(detail)))) }
+        let askers = snapshots.asking
         snapshots.asking = []
+        for caller in askers { tell(caller, .refused(.snapshotFailed(detail))) }
     }
 
     mutating func releaseSnapshots() {

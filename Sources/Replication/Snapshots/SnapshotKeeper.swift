@@ -9,7 +9,7 @@ struct SnapshotKeeper: Sendable {
     /// One is being made.
     var isTaking = false
     /// Whoever asked for the one that is being made.
-    var asking: [RequestToken] = []
+    var asking: [CommandCaller] = []
     /// When the last one was begun since the node has started; nil: none was.
     var begunAt: ClockReading?
     /// When the node has started.

@@ -12,6 +12,8 @@ package struct NodeIdentityFile: Sendable {
         package var identity: NodeIdentity
         /// Nil: the node has joined none yet.
         package var cluster: ClusterID?
+        /// It was a member of the cluster, and is none any more.
+        package var isRemoved = false
         /// Starts so far. No two starts of a disk have the same count.
         package var startCount: UInt64
 
@@ -60,11 +62,14 @@ package struct NodeIdentityFile: Sendable {
 
     /// Counts a start of the node, which must be the one that the configuration names.
     ///
-    /// - Throws: `.anotherNode`, `.missing`.
+    /// - Throws: `.anotherNode`, `.missing`, `.removed`.
     package func countStart(of node: NodeID) throws(NodeIdentityError) -> Contents {
         var contents = try existing()
         guard contents.identity.node == node else {
             throw .anotherNode(directory: directory, belongsTo: contents.identity.node, configured: node)
+        }
+        if let cluster = contents.cluster, contents.isRemoved {
+            throw .removed(directory: directory, node: node, cluster: cluster)
         }
         let (count, overflows) = contents.startCount.addingReportingOverflow(1)
         guard !overflows else { throw .damaged(path: path, reason: "the count of starts is used up") }
@@ -80,6 +85,16 @@ package struct NodeIdentityFile: Sendable {
         if contents.cluster == cluster { return contents }
         if let joined = contents.cluster { throw .anotherCluster(directory: directory, belongsTo: joined, joining: cluster) }
         contents.cluster = cluster
+        return try store(contents)
+    }
+
+    /// The node is no member of its cluster any more: it does not start again. Without a cluster nothing changes.
+    ///
+    /// - Throws: `.missing`.
+    package func leave() throws(NodeIdentityError) -> Contents {
+        var contents = try existing()
+        guard contents.cluster != nil, !contents.isRemoved else { return contents }
+        contents.isRemoved = true
         return try store(contents)
     }
 
@@ -106,6 +121,7 @@ package enum NodeIdentityError: Error, Sendable, CustomStringConvertible {
     case exists(path: String)
     case anotherNode(directory: String, belongsTo: NodeID, configured: NodeID)
     case anotherCluster(directory: String, belongsTo: ClusterID, joining: ClusterID)
+    case removed(directory: String, node: NodeID, cluster: ClusterID)
 
     package var description: String {
         switch self {
@@ -118,6 +134,8 @@ package enum NodeIdentityError: Error, Sendable, CustomStringConvertible {
             "\(directory) belongs to node \(node), the configuration says \(configured)"
         case .anotherCluster(let directory, let cluster, let joining):
             "\(directory) belongs to cluster \(cluster), and cannot join \(joining)"
+        case .removed(let directory, let node, let cluster):
+            "\(directory) is node \(node) of cluster \(cluster), which has removed it: it cannot be a member again. A new node needs an empty data directory and an id that was never used"
         }
     }
 }
@@ -129,11 +147,18 @@ extension NodeIdentityFile.Contents {
     package static let layoutVersion: UInt32 = 1
     package static let byteCount = 49
 
+    /// What the node is to the cluster.
+    package enum Membership: UInt8, Sendable, CaseIterable {
+        case none = 0
+        case member = 1
+        case removed = 2
+    }
+
     func encode() -> [UInt8] {
         var bytes = Self.magic
         bytes.appendLittleEndian(Self.layoutVersion)
         bytes.append(identity)
-        bytes.append(cluster == nil ? 0 : 1)
+        bytes.append((cluster == nil ? Membership.none : isRemoved ? .removed : .member).rawValue)
         bytes.appendLittleEndian(cluster?.rawValue ?? 0)
         bytes.appendLittleEndian(startCount)
         bytes.appendLittleEndian(bytes.withUnsafeBytes { CRC32C.checksum($0) })
@@ -149,9 +174,10 @@ extension NodeIdentityFile.Contents {
                 throw .unknownCode(field: Self.versionField, code: UInt64(version))
             }
             identity = try reader.readIdentity("node")
-            let hasCluster = try reader.readBool("cluster is there")
+            let membership: Membership = try reader.readCode("membership")
             let clusterValue = try reader.readUInt64()
-            cluster = hasCluster ? ClusterID(clusterValue) : nil
+            cluster = membership == .none ? nil : ClusterID(clusterValue)
+            isRemoved = membership == .removed
             startCount = try reader.readUInt64()
             let checksum = try reader.readUInt32()
             try reader.expectEnd()

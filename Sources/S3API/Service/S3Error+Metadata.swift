@@ -95,6 +95,10 @@ extension S3Error {
                 headers: [Detail("Retry-After", "1")])
         case .notImplemented:
             self.init("NotImplemented", .notImplemented, error.detail)
+        case .unavailable where error == .removedNode:
+            self.init(
+                "ServiceUnavailable", .serviceUnavailable,
+                "This node was removed from the cluster, and serves nothing any more. Please ask another node.")
         case .unavailable:
             self.init(
                 "ServiceUnavailable", .serviceUnavailable, "Service is unable to handle request. Please try again.",

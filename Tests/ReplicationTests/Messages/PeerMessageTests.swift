@@ -73,6 +73,7 @@ struct PeerMessageTests {
             .forwardAnswer(ForwardAnswer(term: Term(3), start: 4, sequence: 5, result: .refused($0)))
         } + SnapshotAnswer.Result.allCases.map { .snapshotAnswer(SnapshotAnswer(id: id, result: $0)) }
         + MessageRefusal.allCases.map { .refusal($0) }
+        + CommandMessageCases.messages
 
     static func envelope(_ message: PeerMessage) -> PeerEnvelope {
         PeerEnvelope(

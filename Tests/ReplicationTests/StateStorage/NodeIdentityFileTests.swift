@@ -34,6 +34,23 @@ struct NodeIdentityFileTests {
         #expect(try file.load() == NodeIdentityFile.Contents(identity: identity, cluster: ClusterID(5), startCount: 3))
     }
 
+    @Test("A node that was removed from its cluster is not started again; one that is in none cannot leave")
+    func removal() throws {
+        #expect(failure { () throws(NodeIdentityError) in try file.leave() } == "/data/IDENTITY is missing")
+        _ = try file.create(node: NodeID(2))
+        #expect(try file.leave().isRemoved == false)
+        _ = try file.join(ClusterID(5))
+        _ = try file.countStart(of: NodeID(2))
+        #expect(try file.leave().isRemoved)
+        fileSystem.crash(keeping: .nothing)
+        let contents = try #require(try file.load())
+        #expect(contents.isRemoved && contents.cluster == ClusterID(5) && contents.startCount == 1)
+        #expect(try file.leave() == contents)
+        let reason = failure { () throws(NodeIdentityError) in try file.countStart(of: NodeID(2)) }
+        #expect(reason?.hasPrefix("/data is node 2 of cluster 5, which has removed it") == true)
+        #expect(try file.load()?.startCount == 1)
+    }
+
     @Test("Two directories have different incarnations")
     func incarnations() throws {
         try fileSystem.makeDirectories("/other")

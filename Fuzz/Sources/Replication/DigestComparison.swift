@@ -1,0 +1,1 @@
+../../../Sources/Replication/Membership/DigestComparison.swift
