@@ -5,6 +5,7 @@ let package = Package(
     name: "rustfs-metadata",
     products: [
         .executable(name: "rustfs-metadata", targets: ["rustfs-metadata"]),
+        .executable(name: "rustfs-admin", targets: ["rustfs-admin"]),
         .library(name: "Metadata", targets: ["Metadata"]),
     ],
     dependencies: [
@@ -117,17 +118,31 @@ let package = Package(
                 .product(name: "Metrics", package: "swift-metrics"),
             ]
         ),
+        .target(name: "AdminDocuments"),
         .target(
             name: "AdminAPI",
             dependencies: [
-                "HTTPServer", "Telemetry", nioCore,
+                "AdminDocuments", "HTTPServer", "Metadata", "Raft", "Replication", "Telemetry", nioCore,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .executableTarget(
+            name: "rustfs-admin",
+            dependencies: [
+                "AdminDocuments", nioCore,
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOTLS", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
         .executableTarget(
             name: "rustfs-metadata",
             dependencies: [
-                "AdminAPI", "CMalloc", "Configuration", "FileSystem", "HTTPServer", "KeyValueStore", "Metadata",
+                "AdminAPI", "AdminDocuments", "CMalloc", "Configuration", "FileSystem", "HTTPServer", "KeyValueStore",
+                "Metadata",
                 "ObjectDataStore", "PeerTransport", "Raft", "Replication", "S3API", "Telemetry", nioCore,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -257,13 +272,16 @@ let package = Package(
         .testTarget(
             name: "AdminAPITests",
             dependencies: [
-                "AdminAPI", "HTTPServer", "Telemetry", nioCore,
+                "AdminAPI", "AdminDocuments", "HTTPServer", "LogTestKit", "Metadata", "Raft", "Replication", "Telemetry",
+                nioCore,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "Yams", package: "Yams"),
             ]
         ),
+        .testTarget(name: "AdminDocumentsTests", dependencies: ["AdminDocuments"]),
         .testTarget(name: "TidyTests", dependencies: []),
     ],
     swiftLanguageModes: [.v6],

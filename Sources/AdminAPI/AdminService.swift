@@ -1,14 +1,22 @@
+import AdminDocuments
 package import HTTPServer
+package import Logging
 import NIOCore
 import NIOHTTP1
 package import Telemetry
 
-/// What operators and Prometheus ask a node: metrics, health, version. Without authentication, for a private address.
+/// What operators, load balancers and Prometheus ask a node.
+///
+/// Its pages (metrics, health, version, status) are for everybody who reaches the address. The operations of `AdminRoute` are for whom
+/// `AdminCredentials` lets in, and each leaves a line in the log, whatever comes of it.
 package struct AdminService: HTTPRequestHandler {
     private let version: String
     private let metrics: PrometheusMetricsFactory
     private let readiness: @Sendable () async -> Readiness
-    private let status: @Sendable () async -> [UInt8]?
+    /// Nil on a node that is no cluster's.
+    let cluster: (any ClusterAdministration)?
+    let credentials: AdminCredentials
+    let logger: Logger
 
     /// Whether a load balancer should send requests here.
     package enum Readiness: Sendable, Equatable {
@@ -19,20 +27,25 @@ package struct AdminService: HTTPRequestHandler {
 
     /// - Parameters:
     ///   - readiness: asked at each `GET /health/ready`; it suspends, never blocks.
-    ///   - status: the JSON of `GET /metadata/status`; nil on a node that is no cluster's.
+    ///   - cluster: nil on a node that is no cluster's.
+    ///   - logger: of the audit.
     package init(
         version: String, metrics: PrometheusMetricsFactory, readiness: @escaping @Sendable () async -> Readiness,
-        status: @escaping @Sendable () async -> [UInt8]? = { nil }
+        cluster: (any ClusterAdministration)? = nil, credentials: AdminCredentials = .none, logger: Logger
     ) {
         self.version = version
         self.metrics = metrics
         self.readiness = readiness
-        self.status = status
+        self.cluster = cluster
+        self.credentials = credentials
+        self.logger = logger
     }
 
     package func respond(to request: HTTPRequest) async -> HTTPResponse {
         let path = request.target.prefix { $0 != "?" && $0 != "#" }
         guard let page = Page(rawValue: String(path)) else {
+            let routes = AdminRoute.all.compactMap { route in route.match(path).map { (route: route, id: $0) } }
+            if !routes.isEmpty { return await respond(to: request, with: routes) }
             return error(.notFound, code: "NotFound", "There is no such page; GET / lists them.", request)
         }
         guard request.method == .GET || request.method == .HEAD else {
@@ -45,10 +58,8 @@ package struct AdminService: HTTPRequestHandler {
         case .live: return reply(.ok, "application/json", JSONText.object([("status", "live")]), request)
         case .ready: return await ready(request)
         case .status:
-            guard let document = await status() else {
-                return error(.notFound, code: "NotFound", "This node belongs to no cluster (engine_type: local).", request)
-            }
-            return reply(.ok, "application/json", document, request)
+            guard let cluster else { return error(AdminError.notInCluster, request) }
+            return reply(.ok, "application/json", AdminJSON.encode(await cluster.clusterStatus()), request)
         case .version:
             return reply(
                 .ok, "application/json", JSONText.object([("name", "rustfs-metadata"), ("version", version)]), request)
@@ -76,7 +87,10 @@ package struct AdminService: HTTPRequestHandler {
 }
 
 extension AdminService {
-    private enum Page: String {
+    /// The paths of what is for everybody.
+    package static let publicPaths = Page.allCases.map(\.rawValue)
+
+    private enum Page: String, CaseIterable {
         case index = "/"
         case live = "/health/live"
         case ready = "/health/ready"
@@ -95,6 +109,9 @@ extension AdminService {
         GET /version       the version as JSON
         GET /metadata/status  the cluster as this node sees it, as JSON
 
+        With credentials (docs/admin-api.yaml):
+        \(AdminRoute.all.map { "\($0.method) \($0.path)" }.joined(separator: "\n"))
+
         """
     }
 
@@ -108,12 +125,18 @@ extension AdminService {
         }
     }
 
-    private func error(_ status: HTTPResponseStatus, code: String, _ message: String, _ request: HTTPRequest) -> HTTPResponse {
+    func error(_ error: AdminError, _ request: HTTPRequest) -> HTTPResponse {
+        var response = self.error(error.status, code: error.code, error.message, request)
+        response.headers.add(contentsOf: error.headers)
+        return response
+    }
+
+    func error(_ status: HTTPResponseStatus, code: String, _ message: String, _ request: HTTPRequest) -> HTTPResponse {
         reply(status, "application/json", JSONText.object([("code", code), ("message", message)]), request)
     }
 
     /// To HEAD the same head, with the length that GET's body would have.
-    private func reply(_ status: HTTPResponseStatus, _ contentType: String, _ body: [UInt8], _ request: HTTPRequest)
+    func reply(_ status: HTTPResponseStatus, _ contentType: String, _ body: [UInt8], _ request: HTTPRequest)
         -> HTTPResponse
     {
         var headers: HTTPHeaders = ["Content-Type": contentType, "Cache-Control": "no-store"]

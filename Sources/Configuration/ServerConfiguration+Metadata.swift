@@ -54,6 +54,7 @@ struct ReplicationKeys {
     var nodesOrigin: ConfigurationOrigin?
     var nodesAreMissing: Bool
     var nodeID: Located<UInt64>?
+    var joins: Located<Bool>
     var electionTimeout: Located<Int>
     var heartbeatInterval: Located<Int>
     var snapshotIntervalSeconds: Int
@@ -80,6 +81,7 @@ struct ReplicationKeys {
         nodesOrigin = list?.origin
         nodesAreMissing = !section.has("nodes")
         nodeID = section.required("node_id", .nodeID, environment: "RUSTFS_NODE_ID")
+        joins = section.value("join", .truth, default: false)
         (electionTimeout, heartbeatInterval, snapshotIntervalSeconds, logEntriesMax, logDirectory, snapshotDirectory) =
             section.section("raft") { raft in
                 (
@@ -119,7 +121,7 @@ struct ReplicationKeys {
                 guard let id = node.id, let address = node.address else { return nil }
                 return Replication.Node(id: id.value, address: address.value)
             },
-            nodeID: nodeID?.value ?? 0,
+            nodeID: nodeID?.value ?? 0, joins: joins.value,
             raft: ServerConfiguration.Raft(
                 electionTimeoutMilliseconds: electionTimeout.value, heartbeatIntervalMilliseconds: heartbeatInterval.value,
                 snapshotIntervalSeconds: snapshotIntervalSeconds, logEntriesMax: logEntriesMax,
@@ -169,7 +171,14 @@ struct ReplicationKeys {
             let ids = nodes.compactMap { $0.id.map { "\($0.value)" } }.joined(separator: ", ")
             reader.report(at: nodeID.origin, key: nodeID.key, "is \(nodeID.value), which is not among the nodes (\(ids))")
         }
-        if nodes.count.isMultiple(of: 2) {
+        if joins.value {
+            // How many the cluster has is not known here.
+            guard nodes.count == 1 else { return }
+            reader.report(
+                at: joins.origin, key: joins.key,
+                "is true, but no other node is listed: list the members of the cluster, which this node answers when it is added"
+            )
+        } else if nodes.count.isMultiple(of: 2) {
             reader.report(
                 .warning, at: nodesOrigin, key: key,
                 "has \(nodes.count) nodes: an even number survives no more failures than \(nodes.count - 1)")

@@ -5,11 +5,7 @@ extension ServerConfiguration {
         let data = root.value("data_dir", .path, default: "./data", environment: "RUSTFS_DATA_DIR", flag: "--data")
         let directory = data.value
         let s3 = root.section("s3") { S3Keys(reading: $0) }
-        let admin = root.section("admin") { section in
-            section.value(
-                "address", .listenAddress, default: NetworkAddress(host: "127.0.0.1", port: 9100),
-                environment: "RUSTFS_ADMIN_ADDRESS", flag: "--admin-address")
-        }
+        let admin = root.section("admin") { AdminKeys(reading: $0) }
         let tls = root.section("tls") { section in
             (
                 certificate: section.optional("certificate_file", .path, environment: "RUSTFS_TLS_CERTIFICATE_FILE"),
@@ -35,12 +31,13 @@ extension ServerConfiguration {
         let metadata = root.section("metadata") { MetadataKeys(reading: $0, dataDirectory: directory) }
 
         s3.check(reader)
-        reader.checkDifferent(s3.address, admin)
+        reader.checkDifferent(s3.address, admin.address)
         let validTLS = reader.checkTLS(certificate: tls.certificate, privateKey: tls.privateKey)
         metadata.check(reader)
+        admin.check(reader)
 
         self.init(
-            dataDirectory: directory, s3: s3.value, admin: Admin(address: admin.value), tls: validTLS, log: log,
+            dataDirectory: directory, s3: s3.value, admin: admin.value, tls: validTLS, log: log,
             storage: storage,
             metadata: metadata.value)
     }

@@ -57,9 +57,25 @@ extension ServerConfiguration {
         package var shutdownTimeoutSeconds: Int
     }
 
-    /// Metrics, health and version.
+    /// Metrics, health and version for everybody who reaches the address, and the operations of administrators.
     package struct Admin: Sendable, Equatable {
+        /// Where the token of administrators is.
+        package enum Token: Sendable, Equatable {
+            case text(String)
+            /// A file that was readable when the configuration was loaded; what it holds may change.
+            case file(String)
+        }
+        package struct TLS: Sendable, Equatable {
+            package var certificateFile: String
+            package var privateKeyFile: String
+            /// Whose signature makes a client's certificate that of an administrator.
+            package var clientAuthorityFile: String?
+        }
+
         package var address: NetworkAddress
+        package var token: Token?
+        /// `nil`: the address speaks plain HTTP.
+        package var tls: TLS?
     }
 
     /// PEM files, both readable when the configuration was loaded.
@@ -124,6 +140,8 @@ extension ServerConfiguration {
         package var nodes: [Node]
         /// This server's own entry in `nodes`.
         package var nodeID: UInt64
+        /// An empty data directory waits to be added to a cluster.
+        package var joins: Bool
         package var raft: Raft
         package var readConsistency: ReadConsistency
         /// The bound that `.boundedStaleness` promises.

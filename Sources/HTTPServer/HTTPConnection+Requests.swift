@@ -112,7 +112,7 @@ extension HTTPConnection {
         let number = exchange.number
         let request = HTTPRequest(
             method: head.method, target: head.target, headers: head.headers, body: body, remoteAddress: remoteAddress,
-            isSecure: isSecure, eventLoop: loop.eventLoop)
+            isSecure: isSecure, peerCertificate: isSecure ? certificateOfPeer() : nil, eventLoop: loop.eventLoop)
         let produce: @Sendable () async -> HTTPResponse
         switch loop.handler.reply(to: request) {
         case .now(let response):

@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 
 /// One client's connection: takes decoded heads and bodies, runs the handler for one request after the other, gives the responses to
 /// the encoder. It is the last of its channel's handlers:
@@ -55,6 +56,8 @@ final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
     /// The request being answered.
     var exchange = HTTPExchange()
     var remoteAddress: SocketAddress?
+    /// What the client's certificate says of it; the outer nil: nobody has looked yet.
+    private var peerCertificate: String??
 
     /// When the present phase has lasted too long (`awaitingHead`, `draining`, `closing`, `lingering`).
     var deadline: NIODeadline
@@ -232,6 +235,16 @@ final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
         }
         exchange.body?.wakeReader(limits: loop.limits)
         readIfWanted()
+    }
+
+    /// The handshake is over when the first request has come.
+    func certificateOfPeer() -> String? {
+        if let peerCertificate { return peerCertificate }
+        let certificate = try? context?.pipeline.syncOperations.nioSSL_peerCertificate()
+        // Its number and names, between the brackets and behind the type's name.
+        let text = certificate.map { String("\($0)".drop { $0 != ";" }.dropFirst().dropLast()) }
+        peerCertificate = .some(text)
+        return text
     }
 
     func forgetPending() {

@@ -11,12 +11,14 @@ package struct HTTPRequest: Sendable {
     package var remoteAddress: SocketAddress?
     /// The request came over TLS.
     package var isSecure: Bool
+    /// What the client's certificate says of it; nil: it has shown none, or was asked for none. One that was shown has been verified.
+    package var peerCertificate: String?
     /// The loop of the connection, on which the handler runs.
     package var eventLoop: any EventLoop
 
     package init(
         method: HTTPMethod, target: String, headers: HTTPHeaders, body: HTTPRequestBody,
-        remoteAddress: SocketAddress?, isSecure: Bool, eventLoop: any EventLoop
+        remoteAddress: SocketAddress?, isSecure: Bool, peerCertificate: String? = nil, eventLoop: any EventLoop
     ) {
         self.method = method
         self.target = target
@@ -24,6 +26,7 @@ package struct HTTPRequest: Sendable {
         self.body = body
         self.remoteAddress = remoteAddress
         self.isSecure = isSecure
+        self.peerCertificate = peerCertificate
         self.eventLoop = eventLoop
     }
 }

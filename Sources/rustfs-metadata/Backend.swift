@@ -14,8 +14,8 @@ import Telemetry
 protocol ServedEngine: MetadataEngine {
     /// Whether a load balancer should send requests here.
     func readiness() async -> AdminService.Readiness
-    /// The page `/metadata/status`; nil where there is no cluster to tell of.
-    func statusDocument() async -> [UInt8]?
+    /// What the administration interface asks; nil where there is no cluster.
+    var administration: (any ClusterAdministration)? { get }
     /// Figures of the key-value store, for metrics.
     var storeFigures: [LocalMetadataEngineStatus.Figure] { get }
     /// Finishes the writes that wait, and closes the stores.

@@ -14,7 +14,7 @@ extension LocalMetadataEngine: ServedEngine {
         return status.writeFailure.map { .notReady("writes have failed: \($0)") } ?? .ready
     }
 
-    func statusDocument() async -> [UInt8]? { nil }
+    var administration: (any ClusterAdministration)? { nil }
 
     var storeFigures: [LocalMetadataEngineStatus.Figure] { status().storeFigures }
 

@@ -1,4 +1,5 @@
 import AdminAPI
+package import AdminDocuments
 import Configuration
 import FileSystem
 import KeyValueStore
@@ -7,7 +8,7 @@ import Metadata
 import NIOPosix
 import PeerTransport
 import Raft
-import Replication
+package import Replication
 
 extension ReplicatedMetadataEngine: ServedEngine {
     func readiness() async -> AdminService.Readiness {
@@ -15,7 +16,7 @@ extension ReplicatedMetadataEngine: ServedEngine {
         return status.obstacle.map { .notReady($0) } ?? .ready
     }
 
-    func statusDocument() async -> [UInt8]? { StatusDocument.encode(await node.status(), bodies: keeper.status) }
+    var administration: (any ClusterAdministration)? { self }
 
     var storeFigures: [LocalMetadataEngineStatus.Figure] { node.storeFigures }
 
@@ -41,6 +42,7 @@ extension ReplicatedMetadataEngine: ServedEngine {
             statePaths: StateStorage.Paths(
                 keyValue: AbsolutePath.of(configuration.metadata.local.kvPath),
                 snapshots: AbsolutePath.of(replication.raft.snapshotDirectory)), logger: logger)
+        node.joins = replication.joins
         // Half of the shortest time that is counted in ticks, so that none of them is far off.
         let tick = max(1, min(10, replication.raft.heartbeatIntervalMilliseconds))
         node.tickMilliseconds = Int64(tick)
@@ -68,5 +70,15 @@ extension ReplicatedMetadataEngine: ServedEngine {
             bodies.scrubPeriodSeconds > 0 ? UInt64(bodies.scrubPeriodSeconds) * 1000 : nil
         engine.reservedByteCount = UInt64(configuration.storage.reservedBytes)
         return engine
+    }
+}
+
+extension ReplicatedMetadataEngine: ClusterAdministration {
+    package func clusterStatus() async -> ClusterStatusDocument {
+        ClusterStatusDocument(await node.status(), bodies: keeper.status)
+    }
+
+    package func perform(_ command: OperatorCommand, timeoutMilliseconds: UInt64) async -> CommandOutcome {
+        await node.ask(command, timeoutMilliseconds: timeoutMilliseconds)
     }
 }

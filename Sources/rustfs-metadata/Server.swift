@@ -97,11 +97,10 @@ private struct Node: Service {
             version: Version.current, metrics: server.metrics,
             readiness: {
                 status.isServing ? await backend.engine.readiness() : .notReady("the server is starting or stopping")
-            }, status: { await backend.engine.statusDocument() })
+            }, cluster: backend.engine.administration, credentials: AdminCredentials(configuration.admin, logger),
+            logger: logger)
         let admin = HTTPServer(
-            configuration: HTTPServerConfiguration(
-                host: configuration.admin.address.host, port: configuration.admin.address.port),
-            handler: adminService, eventLoopGroup: loops, logger: logger)
+            configuration: try adminConfiguration(), handler: adminService, eventLoopGroup: loops, logger: logger)
         server.metrics.registerHTTPServer("s3") { s3.statistics }
 
         let adminAddresses = try await admin.start()
@@ -126,7 +125,8 @@ private struct Node: Service {
     private func announce(s3: [SocketAddress], admin: [SocketAddress], peers: SocketAddress?) {
         let scheme = configuration.tls == nil ? "http" : "https"
         for address in s3 { StandardOutput.write("S3 endpoint: \(scheme)://\(address.authority)") }
-        for address in admin { StandardOutput.write("Admin endpoint: http://\(address.authority)") }
+        let adminScheme = configuration.admin.tls == nil ? "http" : "https"
+        for address in admin { StandardOutput.write("Admin endpoint: \(adminScheme)://\(address.authority)") }
         if let peers { StandardOutput.write("Peer endpoint: \(peers.authority)") }
         StandardOutput.write("ready")
         logger.info("The server is ready", metadata: ["s3": "\(s3.map(\.authority))", "admin": "\(admin.map(\.authority))"])
@@ -146,6 +146,16 @@ extension Node {
         let directory = AbsolutePath.of(configuration.dataDirectory)
         try fileSystem.makeDirectories(directory)
         return try DataDirectoryLock(directory: directory, fileSystem: fileSystem)
+    }
+
+    private func adminConfiguration() throws -> HTTPServerConfiguration {
+        let admin = configuration.admin
+        var http = HTTPServerConfiguration(host: admin.address.host, port: admin.address.port)
+        if let tls = admin.tls {
+            http.tls = try HTTPServerConfiguration.tls(
+                certificateFile: tls.certificateFile, keyFile: tls.privateKeyFile, clientAuthorityFile: tls.clientAuthorityFile)
+        }
+        return http
     }
 
     private func s3Configuration() throws -> HTTPServerConfiguration {

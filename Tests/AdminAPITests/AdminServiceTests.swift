@@ -1,5 +1,6 @@
 import AdminAPI
 import HTTPServer
+import Logging
 import Metrics
 import NIOCore
 import NIOHTTP1
@@ -12,7 +13,7 @@ struct AdminServiceTests {
     private let metrics = PrometheusMetricsFactory()
 
     private func service(_ readiness: AdminService.Readiness = .ready) -> AdminService {
-        AdminService(version: "1.2.3", metrics: metrics, readiness: { readiness })
+        AdminService(version: "1.2.3", metrics: metrics, readiness: { readiness }, logger: Logger(label: "test"))
     }
 
     private func ask(

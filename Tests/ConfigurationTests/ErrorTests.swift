@@ -83,7 +83,19 @@ struct ErrorTests {
             "t.yaml:2: metadata.engine_type: is 'remote'; it must be one of local, replicated."
         ),
         ("metadata:\n  engine_type: replicated", "t.yaml:2: metadata.engine_type: is 'replicated', but there is no section"),
+        ("admin:\n  token: short", "t.yaml:2: admin.token: has 5 characters; it must have 16 to 256"),
+        ("admin:\n  token: 'sixteen characters with blanks'", "t.yaml:2: admin.token: must be visible ASCII characters"),
+        ("admin:\n  token_file: /no/such/file", "t.yaml:2: admin.token_file: '/no/such/file' cannot be read"),
+        ("admin:\n  tls:\n    certificate_file: /dev/null", "t.yaml:2: admin.tls.private_key_file: is missing"),
+        (
+            "admin:\n  tls: {certificate_file: /dev/null, private_key_file: /dev/null, client_ca_file: /no/such/file}",
+            "t.yaml:2: admin.tls.client_ca_file: '/no/such/file' cannot be read"
+        ),
         // Contradictions.
+        (
+            "admin:\n  token: a-token-of-sixteen\n  token_file: /dev/null",
+            "t.yaml:3: admin.token_file: is given beside admin.token; one of the two is the token"
+        ),
         (
             "admin:\n  address: '127.0.0.1:9000'",
             "t.yaml:2: admin.address: is 127.0.0.1:9000, which is the address of s3.address too"
@@ -143,6 +155,11 @@ struct ErrorTests {
         ("node_id: 1", "node_id: 0", "t.yaml:8: metadata.replication.node_id: is 0; it must be at least 1"),
         ("node_id: 1", "node_id: one", "t.yaml:8: metadata.replication.node_id: is 'one'; it must be a whole number"),
         ("    node_id: 1\n", "", "t.yaml:3: metadata.replication.node_id: is missing"),
+        (
+            "node_id: 1", "node_id: 1\n    join: 'true'",
+            "t.yaml:9: metadata.replication.join: is 'true'; it must be true or false"
+        ),
+        ("node_id: 1", "node_id: 1\n    join: yes", "t.yaml:9: metadata.replication.join: is 'yes'; it must be true or false"),
         (
             "id: 3", "id: 2",
             "t.yaml:7: metadata.replication.nodes[2].id: the id 2 is used twice, also by metadata.replication.nodes[1].id"

@@ -140,6 +140,38 @@ struct LoadTests {
         #expect(accessKey == expected)
     }
 
+    @Test("Administrators have a token, in the configuration, a variable or a file, and certificates of an authority")
+    func administrators() throws {
+        #expect(try parse("").configuration.admin.token == nil)
+        #expect(try parse("admin:\n  token: a-token-of-sixteen").configuration.admin.token == .text("a-token-of-sixteen"))
+        let variables = ["RUSTFS_ADMIN_TOKEN": "another-token-of-sixteen"]
+        #expect(try parse("", environment: variables).configuration.admin.token == .text("another-token-of-sixteen"))
+        #expect(try parse("admin:\n  token_file: /dev/null").configuration.admin.token == .file("/dev/null"))
+        let tls = "admin:\n  tls: {certificate_file: /dev/null, private_key_file: /dev/zero, client_ca_file: /dev/null}"
+        let files = try #require(try parse(tls).configuration.admin.tls)
+        #expect(files.certificateFile == "/dev/null" && files.privateKeyFile == "/dev/zero")
+        #expect(files.clientAuthorityFile == "/dev/null")
+    }
+
+    @Test(
+        "A token that would cross the network in the clear brings a warning",
+        arguments: [("127.0.0.1:9100", 0), ("[::1]:9100", 0), ("localhost:9100", 0), (":9100", 1), ("10.0.0.1:9100", 1)])
+    func tokenInTheClear(address: String, count: Int) throws {
+        let loaded = try parse("admin:\n  address: '\(address)'\n  token: a-token-of-sixteen")
+        #expect(loaded.remarks.count == count)
+        #expect(loaded.remarks.allSatisfy { $0.severity == .warning && $0.message.contains("in the clear") })
+        #expect(loaded.remarks.allSatisfy { !"\($0)".contains("a-token-of-sixteen") })
+    }
+
+    @Test("A node that joins needs a member to answer, however many others there are")
+    func joining() throws {
+        let text = "metadata:\n  replication:\n    node_id: 4\n    join: true\n    nodes:\n      - {id: 4, address: 'd:7000'}\n"
+        #expect(throws: ConfigurationError.self) { try parse(text) }
+        let loaded = try parse(text + "      - {id: 1, address: 'a:7000'}\n")
+        #expect(loaded.configuration.metadata.replication?.joins == true)
+        #expect(loaded.remarks == [])
+    }
+
     @Test("Several access keys may share an owner")
     func sharedOwner() throws {
         let user = { (key: String) in

@@ -128,11 +128,12 @@ class Node:
 
 
 class Cluster:
-    """`raft` and `storage` are keys of these sections of the configuration; `data_directories` places those of some nodes."""
+    """`raft`, `storage` and `admin` are keys of these sections of the configuration; `data_directories` places those of some nodes."""
 
-    def __init__(self, directory, count=3, proxied=False, raft=None, storage=None, replication=None, data_directories=None, seed=0):
+    def __init__(self, directory, count=3, proxied=False, raft=None, storage=None, replication=None, data_directories=None, seed=0, admin=None):
         self.directory = pathlib.Path(directory)
         self.raft, self.storage, self.replication = raft or {}, storage or {}, replication or {}
+        self.admin = admin or {}
         ports = free_ports(4 * count)
         self.outer_ports = ports[3 * count :] if proxied else ports[2 * count : 3 * count]
         places = data_directories or {}
@@ -150,19 +151,37 @@ class Cluster:
             self.write_configuration(node)
 
     def node(self, number):
-        return self.nodes[number - 1]
+        return next(node for node in self.nodes if node.number == number)
 
-    def write_configuration(self, node, node_id=None, engine="replicated"):
+    def newcomer(self, number):
+        """One more node, not started: it waits to be added. It is among `nodes` from now on; those that run know nothing of it."""
+        s3_port, admin_port, peer_port = free_ports(3, after=max(max(node.s3_port, node.admin_port, node.peer_port) for node in self.nodes))
+        node = Node(self, number, self.directory / f"node-{number}" / "data", s3_port, admin_port, peer_port)
+        self.nodes.append(node)
+        self.outer_ports.append(peer_port)
+        self.write_configuration(node, joins=True)
+        return node
+
+    def forget(self, node):
+        """It was removed from the cluster, and what waits for all nodes waits for it no more. It is killed if it still runs."""
+        place = self.nodes.index(node)
+        node.kill()
+        del self.nodes[place], self.outer_ports[place]
+
+    def write_configuration(self, node, node_id=None, engine="replicated", joins=False):
         def section(indent, values):
             return "".join(f"{' ' * indent}{key}: {value}\n" for key, value in values.items())
 
         text = f'data_dir: "{node.data}"\ns3:\n  address: "127.0.0.1:{node.s3_port}"\nadmin:\n  address: "127.0.0.1:{node.admin_port}"\n'
+        text += section(2, self.admin)
         if self.storage:
             text += "storage:\n" + section(2, self.storage)
         text += f"metadata:\n  engine_type: {engine}\n"
         if engine == "replicated":
             text += f"  replication:\n    node_id: {node_id or node.number}\n    listen_address: \"127.0.0.1:{node.peer_port}\"\n"
             text += section(4, self.replication)
+            if joins:
+                text += "    join: true\n"
             if self.raft:
                 text += "    raft:\n" + section(6, self.raft)
             text += "    nodes:\n"
