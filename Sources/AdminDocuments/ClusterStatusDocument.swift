@@ -99,6 +99,8 @@ package struct ClusterStatusDocument: Codable, Sendable, Equatable {
     package var appliedIndex: UInt64
     package var lastIndex: UInt64
     package var version: UInt32
+    /// The newest version that the node knows.
+    package var supportedVersion: UInt32
     package var digest: String
     package var nodes: [Node]
     package var operation: Operation?
@@ -106,8 +108,8 @@ package struct ClusterStatusDocument: Codable, Sendable, Equatable {
 
     package init(
         clusterId: String?, nodeId: UInt64, state: String, reason: String?, leaderId: UInt64?, term: UInt64,
-        commitIndex: UInt64, appliedIndex: UInt64, lastIndex: UInt64, version: UInt32, digest: String, nodes: [Node],
-        operation: Operation?, bodies: Bodies
+        commitIndex: UInt64, appliedIndex: UInt64, lastIndex: UInt64, version: UInt32, supportedVersion: UInt32, digest: String,
+        nodes: [Node], operation: Operation?, bodies: Bodies
     ) {
         self.clusterId = clusterId
         self.nodeId = nodeId
@@ -119,6 +121,7 @@ package struct ClusterStatusDocument: Codable, Sendable, Equatable {
         self.appliedIndex = appliedIndex
         self.lastIndex = lastIndex
         self.version = version
+        self.supportedVersion = supportedVersion
         self.digest = digest
         self.nodes = nodes
         self.operation = operation

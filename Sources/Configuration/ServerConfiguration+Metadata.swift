@@ -68,6 +68,7 @@ struct ReplicationKeys {
     var batchTimeoutMilliseconds: Int
     var requestTimeoutMilliseconds: Int
     var listenAddress: Located<NetworkAddress>?
+    var clusterVersionMax: Int?
     var bodies: ServerConfiguration.Bodies
     var tls: (certificate: Located<String>?, key: Located<String>?, authority: Located<String>?)?
 
@@ -103,6 +104,7 @@ struct ReplicationKeys {
         batchTimeoutMilliseconds = section.value("batch_timeout_ms", .integer(1...10_000), default: 10).value
         requestTimeoutMilliseconds = section.value("request_timeout_ms", .integer(100...600_000), default: 10_000).value
         listenAddress = section.optional("listen_address", .listenAddress)
+        clusterVersionMax = section.optional("cluster_version_max", .integer(1...1_000_000))?.value
         bodies = section.section("bodies") { bodies in
             ServerConfiguration.Bodies(
                 repairRateMebibytes: bodies.value("repair_rate_mib", .integer(1...100_000), default: 64).value,
@@ -129,7 +131,7 @@ struct ReplicationKeys {
             readConsistency: readConsistency, stalenessMillisecondsMax: stalenessMillisecondsMax, writeQuorum: writeQuorum,
             batchSizeMax: batchSizeMax, batchTimeoutMilliseconds: batchTimeoutMilliseconds,
             requestTimeoutMilliseconds: requestTimeoutMilliseconds, listenAddress: listenAddress?.value ?? ownAddress,
-            bodies: bodies,
+            clusterVersionMax: clusterVersionMax, bodies: bodies,
             tls: tls.flatMap { files in
                 guard let certificate = files.certificate, let key = files.key, let authority = files.authority else {
                     return nil

@@ -153,6 +153,8 @@ extension ServerConfiguration {
         package var requestTimeoutMilliseconds: Int
         /// Where this node listens for its peers.
         package var listenAddress: NetworkAddress
+        /// The newest rules that this node says it knows; nil: all that it does know.
+        package var clusterVersionMax: Int?
         package var bodies: Bodies
         package var tls: TLS?
     }

@@ -7,7 +7,8 @@ extension ClusterStatusDocument {
         self.init(
             clusterId: status.cluster.map { "\($0)" }, nodeId: status.node, state: status.state.rawValue,
             reason: status.obstacle, leaderId: status.leader, term: status.term, commitIndex: status.commitIndex,
-            appliedIndex: status.appliedIndex, lastIndex: status.lastIndex, version: status.version, digest: status.digest,
+            appliedIndex: status.appliedIndex, lastIndex: status.lastIndex, version: status.version,
+            supportedVersion: status.supportedVersion, digest: status.digest,
             nodes: status.peers.map { peer in
                 Node(
                     id: peer.id, address: peer.address, role: peer.role.rawValue, status: peer.status.rawValue,

@@ -2,6 +2,7 @@ import AdminAPI
 package import AdminDocuments
 import Configuration
 import FileSystem
+import Foundation
 import KeyValueStore
 import Logging
 import Metadata
@@ -53,6 +54,7 @@ extension ReplicatedMetadataEngine: ServedEngine {
         node.replica.batchCountMax = replication.batchSizeMax
         node.replica.snapshots.entryCountMax = replication.raft.logEntriesMax
         node.replica.snapshots.intervalMilliseconds = UInt64(replication.raft.snapshotIntervalSeconds) * 1000
+        node.replica.version = version(replication, logger)
         node.store.blockCacheBytes = configuration.storage.blockCacheBytes
         if let tls = replication.tls {
             node.tls = try PeerTransportTLS(
@@ -70,6 +72,18 @@ extension ReplicatedMetadataEngine: ServedEngine {
             bodies.scrubPeriodSeconds > 0 ? UInt64(bodies.scrubPeriodSeconds) * 1000 : nil
         engine.reservedByteCount = UInt64(configuration.storage.reservedBytes)
         return engine
+    }
+
+    /// Makes a build say that it knows newer rules than it does, which are like the newest that it knows: so that a test has two builds.
+    private static var versionOfTests: String { "RUSTFS_TEST_CLUSTER_VERSION" }
+
+    private static func version(_ replication: ServerConfiguration.Replication, _ logger: Logger) -> ClusterVersion {
+        var newest = ClusterVersion.newest
+        if let text = ProcessInfo.processInfo.environment[versionOfTests], let number = UInt32(text), number >= 1 {
+            newest = ClusterVersion(number)
+            logger.warning("The newest rules of this build are another number for a test", metadata: ["version": "\(number)"])
+        }
+        return replication.clusterVersionMax.map { min(newest, ClusterVersion(UInt32($0))) } ?? newest
     }
 }
 

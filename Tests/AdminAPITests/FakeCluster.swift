@@ -8,7 +8,7 @@ final class FakeCluster: ClusterAdministration {
     static let status = ClusterStatusDocument(
         clusterId: "77", nodeId: 1, state: "ready", reason: nil, leaderId: 1, term: 3, commitIndex: 9, appliedIndex: 8,
         lastIndex: 10,
-        version: 1, digest: "00",
+        version: 1, supportedVersion: 1, digest: "00",
         nodes: [
             ClusterStatusDocument.Node(
                 id: 1, address: "one:7000", role: "leader", status: "healthy", appliedIndex: 8, lagEntries: 1, lagMs: 2,

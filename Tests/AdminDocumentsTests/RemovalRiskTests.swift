@@ -14,7 +14,7 @@ struct RemovalRiskTests {
     static func status(_ nodes: [ClusterStatusDocument.Node]) -> ClusterStatusDocument {
         ClusterStatusDocument(
             clusterId: "7", nodeId: 1, state: "ready", reason: nil, leaderId: 1, term: 2, commitIndex: 5, appliedIndex: 5,
-            lastIndex: 5, version: 1, digest: "", nodes: nodes, operation: nil,
+            lastIndex: 5, version: 1, supportedVersion: 1, digest: "", nodes: nodes, operation: nil,
             bodies: ClusterStatusDocument.Bodies(
                 missing: 0, missingBytes: 0, unnamed: 0, repaired: 0, repairedBytes: 0, damagedBlocks: 0, repairedBlocks: 0,
                 abandoned: 0, scrub: nil))

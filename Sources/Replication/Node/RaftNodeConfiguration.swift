@@ -86,7 +86,12 @@ package enum RaftNodeError: Error, Sendable, CustomStringConvertible {
         case .identity(let error): error.description
         case .state(let error): error.description
         case .log(let error): "the Raft log cannot be opened: \(error)"
-        case .start(let error): "log and state do not belong together: \(error)"
+        case .start(let error):
+            if case .unknownVersion = error {
+                "\(error): start a build that does"
+            } else {
+                "log and state do not belong together: \(error)"
+            }
         case .damagedState(let detail): "the state is damaged: \(detail)"
         case .transport(let error): "the peers' port: \(error)"
         case .noThread: "the system has no thread left"

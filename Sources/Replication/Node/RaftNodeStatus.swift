@@ -50,6 +50,8 @@ package struct RaftNodeStatus: Sendable {
     package var appliedIndex: UInt64
     package var lastIndex: UInt64
     package var version: UInt32
+    /// The newest rules that this node knows.
+    package var supportedVersion: UInt32
     /// Of the state at the applied index, in 32 hexadecimal digits.
     package var digest: String
     /// All members, this one among them, sorted by id; while there is no cluster, the configured nodes.
@@ -104,7 +106,8 @@ extension RaftNode {
         RaftNodeStatus(
             node: identity.node.rawValue, cluster: nil, state: .stopped, obstacle: "the node is closed", role: .none,
             leader: nil,
-            term: 0, commitIndex: 0, appliedIndex: 0, lastIndex: 0, version: 0, digest: "", peers: [], transport: .init())
+            term: 0, commitIndex: 0, appliedIndex: 0, lastIndex: 0, version: 0, supportedVersion: 0, digest: "", peers: [],
+            transport: .init())
     }
 
     /// Figures of the key-value store.
@@ -119,7 +122,8 @@ extension RaftNode {
             node: identity.node.rawValue, cluster: replica.cluster?.rawValue, state: state, obstacle: obstacle,
             role: role(of: identity.node, core), leader: core.leader?.rawValue, term: core.term.rawValue,
             commitIndex: core.commit.rawValue, appliedIndex: replica.applied.rawValue, lastIndex: core.lastIndex.rawValue,
-            version: replica.version.rawValue, digest: applier.published?.digest.hexadecimal ?? "", peers: peers(core),
+            version: replica.version.rawValue, supportedVersion: replica.settings.version.rawValue,
+            digest: applier.published?.digest.hexadecimal ?? "", peers: peers(core),
             operation: replica.membershipProgress, transport: transportFigures(bulkTraffic), load: load)
     }
 
