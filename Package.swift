@@ -72,6 +72,16 @@ let package = Package(
             ]
         ),
 
+        // Snapshots of the engine's state as files.
+        .target(
+            name: "Backup",
+            dependencies: [
+                "Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore", nioCore,
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+
         // Layer 3: replication.
         .target(
             name: "PeerTransport",
@@ -85,7 +95,7 @@ let package = Package(
         .target(
             name: "Replication",
             dependencies: [
-                "Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore", "PeerTransport", "Raft",
+                "Backup", "Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore", "PeerTransport", "Raft",
                 "RaftStorage",
                 nioCore, .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
@@ -141,10 +151,11 @@ let package = Package(
         .executableTarget(
             name: "rustfs-metadata",
             dependencies: [
-                "AdminAPI", "AdminDocuments", "CMalloc", "Configuration", "FileSystem", "HTTPServer", "KeyValueStore",
+                "AdminAPI", "AdminDocuments", "Backup", "CMalloc", "Configuration", "FileSystem", "HTTPServer", "KeyValueStore",
                 "Metadata",
                 "ObjectDataStore", "PeerTransport", "Raft", "Replication", "S3API", "Telemetry", nioCore,
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -196,6 +207,7 @@ let package = Package(
         // Suites that several targets share.
         .target(
             name: "LogTestKit", dependencies: [.product(name: "Logging", package: "swift-log")], path: "Tests/LogTestKit"),
+        .target(name: "FileSystemTestKit", dependencies: ["FileSystem"], path: "Tests/FileSystemTestKit"),
         .target(name: "KeyValueStoreTestKit", dependencies: ["KeyValueStore"], path: "Tests/KeyValueStoreTestKit"),
 
         .testTarget(name: "ChecksumTests", dependencies: ["Checksum"]),
@@ -206,9 +218,19 @@ let package = Package(
         .testTarget(
             name: "ReplicationTests",
             dependencies: [
-                "Checksum", "FileSystem", "KeyValueStore", "LogTestKit", "Metadata", "ObjectDataStore", "PeerTransport", "Raft",
+                "Checksum", "FileSystem", "FileSystemTestKit", "KeyValueStore", "LogTestKit", "Metadata", "ObjectDataStore",
+                "PeerTransport", "Raft",
                 "RaftStorage",
                 "Replication", nioCore,
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .testTarget(
+            name: "BackupTests",
+            dependencies: [
+                "Backup", "Checksum", "FileSystem", "FileSystemTestKit", "KeyValueStore", "Metadata", "ObjectDataStore", "Raft",
+                "RaftStorage", "Replication", nioCore,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ]

@@ -121,6 +121,18 @@ extension FileSystem {
         }
     }
 
+    /// Whether there is a file of that name; a directory is none.
+    package func exists(_ path: String) throws(FileSystemError) -> Bool {
+        do throws(FileSystemError) {
+            return try !status(path).isDirectory
+        } catch {
+            switch error.code {
+            case .notFound, .notDirectory: return false
+            default: throw error
+            }
+        }
+    }
+
     /// A whole file's content, at most `byteCountMax` of it.
     package func readFile(_ path: String, byteCountMax: Int) throws(FileSystemError) -> [UInt8] {
         let file = try open(path, .read)

@@ -30,6 +30,18 @@ package enum BodyFormat {
         return CRC32C.checksum(content, seed: seed)
     }
 
+    /// The checksums of blocks that follow one another.
+    ///
+    /// - Parameter content: begins with a block; all of its blocks are whole, but for the last of a body.
+    package static func blockChecksums(_ content: [UInt8], id: BodyID, firstBlock: UInt64) -> [UInt32] {
+        content.withUnsafeBytes { bytes in
+            stride(from: 0, to: bytes.count, by: blockByteCount).enumerated().map { number, start in
+                let block = UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + blockByteCount, bytes.count)])
+                return blockChecksum(block, id: id, block: firstBlock + UInt64(number))
+            }
+        }
+    }
+
     /// No body is longer, so that sizes cannot overflow whatever a damaged record says.
     package static let lengthMax: UInt64 = 1 << 50
 

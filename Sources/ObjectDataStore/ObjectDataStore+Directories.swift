@@ -127,17 +127,3 @@ extension ObjectDataStore {
         }
     }
 }
-
-extension FileSystem {
-    /// Whether there is a file of that name.
-    func exists(_ path: String) throws(FileSystemError) -> Bool {
-        do throws(FileSystemError) {
-            return try !status(path).isDirectory
-        } catch {
-            switch error.code {
-            case .notFound, .notDirectory: return false
-            default: throw error
-            }
-        }
-    }
-}

@@ -26,15 +26,17 @@ struct ModuleTests {
         "rustfs-admin": ["AdminDocuments"],
         "RaftStorage": ["Checksum", "FileSystem", "Raft"],
         "PeerTransport": ["Checksum"],
+        "Backup": ["Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore"],
         "Replication": [
-            "Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore", "PeerTransport", "Raft", "RaftStorage",
+            "Backup", "Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore", "PeerTransport", "Raft",
+            "RaftStorage",
         ],
         "SimulationKit": [
             "Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore", "Raft", "RaftStorage", "Replication",
         ],
         "rustfs-simulate": ["SimulationKit"],
         "rustfs-metadata": [
-            "AdminAPI", "AdminDocuments", "CMalloc", "Configuration", "FileSystem", "HTTPServer", "KeyValueStore", "Metadata",
+            "AdminAPI", "AdminDocuments", "Backup", "CMalloc", "Configuration", "FileSystem", "HTTPServer", "KeyValueStore", "Metadata",
             "ObjectDataStore",
             "PeerTransport", "Raft", "Replication", "S3API", "Telemetry",
         ],

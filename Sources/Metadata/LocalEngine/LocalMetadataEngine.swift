@@ -1,5 +1,5 @@
 package import FileSystem
-import KeyValueStore
+package import KeyValueStore
 public import ObjectDataStore
 
 /// The engine of a single node (`engine_type: local`): metadata and small bodies in RocksDB, large bodies on files.
@@ -15,6 +15,8 @@ public final class LocalMetadataEngine: MetadataEngine {
     public typealias BodyReader = LocalObjectBodyReader
 
     private let core: MetadataEngineCore<RocksDBStore>
+    package let keyValuePath: String
+    package let fileSystem: any FileSystem
 
     /// Opens the stores, or makes them (the parent directories must exist), recovers what a crash left, and starts the
     /// engine's threads. Blocks: not for event loops. The caller holds the data directory's lock.
@@ -31,6 +33,11 @@ public final class LocalMetadataEngine: MetadataEngine {
         var options = RocksDBOptions()
         options.blockCacheBytes = configuration.blockCacheByteCount
         options.log(to: configuration.logger)
+        keyValuePath = configuration.keyValuePath
+        self.fileSystem = fileSystem
+        do throws(FileSystemError) {
+            try ExportedCheckpoints.removeAll(in: keyValuePath, fileSystem: fileSystem)
+        } catch { throw MetadataError(.ioError, "\(error)") }
         let store: RocksDBStore
         do throws(KeyValueStoreError) {
             store = try RocksDBStore(path: configuration.keyValuePath, families: KeySchema.families, options: options)
@@ -48,6 +55,12 @@ public final class LocalMetadataEngine: MetadataEngine {
     public func close() async { await core.close() }
 
     public func status() -> LocalMetadataEngineStatus { core.status() }
+
+    // What a backup is made of.
+
+    package var store: RocksDBStore { core.store }
+    package var bodies: ObjectDataStore { core.bodies }
+    package var lifetimes: BodyLifetimes { core.lifetimes }
 
     // MARK: Buckets
 

@@ -26,4 +26,33 @@ extension MetadataStateMachine {
         writer.delete(key, in: KeySchema.system, removing: old)
         digest = writer.digest
     }
+
+    /// Removes all that replication keeps: what is left is the state of a single node, at the same index. The commit must follow, synced.
+    ///
+    /// - Precondition: no batch is in progress.
+    package mutating func leaveCluster<Transaction: KeyValueTransaction>(
+        in transaction: Transaction
+    ) throws(MetadataStoreFailure) {
+        let prefix = KeySchema.replicationPrefix
+        var records: [(key: [UInt8], contribution: StateDigest)] = []
+        do throws(KeyValueStoreError) {
+            var cursor = try transaction.makeCursor(in: KeySchema.system, from: prefix, to: nil, tier: .all)
+            try cursor.seekToFirst()
+            while cursor.isValid {
+                let key = cursor.withKey { $0.copy(0..<$0.byteCount) }
+                guard key.starts(with: prefix) else { break }
+                let contribution = cursor.withValue { RecordHash.contribution(KeySchema.system, key, $0) }
+                records.append((key, contribution))
+                try cursor.next()
+            }
+        } catch { throw .store(error) }
+        for (key, contribution) in records {
+            if RecordHash.counts(KeySchema.system, key) {
+                deleteReplicationRecord(key, removing: contribution, in: transaction)
+            } else {
+                transaction.delete(key, in: KeySchema.system)
+            }
+        }
+        finishBatch(in: transaction)
+    }
 }

@@ -1,4 +1,4 @@
-import FileSystem
+package import FileSystem
 package import KeyValueStore
 package import Metadata
 package import NIOCore
@@ -54,6 +54,9 @@ package final class ReplicatedMetadataEngine: CoordinatedEngine {
     package let keeper: BodyKeeper
     private let bodyThreads: NIOThreadPool
     private let placements = BodyPlacements()
+    package let keyValuePath: String
+    package let fileSystem: any FileSystem
+    let supportedVersion: ClusterVersion
     private let writeLevel: WriteLevel
     private let timeout: UInt64
     private let stamp: SharedStamp
@@ -106,6 +109,9 @@ package final class ReplicatedMetadataEngine: CoordinatedEngine {
         self.bodyThreads = bodyThreads
         self.lifetimes = lifetimes
         self.readThreads = readThreads
+        keyValuePath = path
+        self.fileSystem = fileSystem
+        supportedVersion = configuration.node.replica.version
         writeLevel = configuration.writeLevel
         timeout = configuration.requestTimeoutMilliseconds
         let applied = (try? published.view().applied.index) ?? 0

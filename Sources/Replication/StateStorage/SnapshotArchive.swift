@@ -1,5 +1,6 @@
 import Checksum
 import FileSystem
+import KeyValueStore
 import Raft
 
 /// A snapshot as one string of bytes: its manifest, then its files in the manifest's order, nothing between or behind them. So the bytes

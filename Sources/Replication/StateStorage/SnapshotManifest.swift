@@ -1,4 +1,5 @@
 import Checksum
+import KeyValueStore
 import Metadata
 import Raft
 
@@ -99,7 +100,7 @@ struct SnapshotManifest: Hashable, Sendable {
         var sum: UInt64 = 0
         for _ in 0..<count {
             let nameByteCount = Int(try reader.readUInt8())
-            guard let name = SnapshotFileName(utf8: try reader.readBytes(nameByteCount)) else {
+            guard let name = RocksDBFileName(utf8: try reader.readBytes(nameByteCount)) else {
                 throw .invalid(field: "file name")
             }
             if let last = files.last, last.name >= name { throw .invalid(field: "order of file names") }
@@ -125,39 +126,8 @@ struct SnapshotFile: Hashable, Sendable {
     /// Of all files of a snapshot together.
     static let byteCountMax: UInt64 = 1 << 60
 
-    var name: SnapshotFileName
+    var name: RocksDBFileName
     var byteCount: UInt64
     /// CRC-32C of its content.
     var checksum: UInt32
-}
-
-/// The name of a file of RocksDB that belongs into a snapshot: never a path, nor anything that RocksDB does not call its files.
-///
-///     CURRENT   MANIFEST-000005   OPTIONS-000007   000009.log   000011.sst   000012.blob
-struct SnapshotFileName: Hashable, Comparable, Sendable, CustomStringConvertible {
-    static let byteCountMax = 64
-
-    let text: String
-
-    init?(_ text: String) { self.init(utf8: Array(text.utf8)) }
-
-    init?(utf8 bytes: [UInt8]) {
-        guard bytes.count <= Self.byteCountMax else { return nil }
-        let text = String(decoding: bytes, as: UTF8.self)
-        let prefixed = ["MANIFEST-", "OPTIONS-"].contains { text.hasPrefix($0) && Self.isNumber(text.dropFirst($0.count)) }
-        let suffixed = [".sst", ".blob", ".log"].contains { text.hasSuffix($0) && Self.isNumber(text.dropLast($0.count)) }
-        guard text == "CURRENT" || prefixed || suffixed else { return nil }
-        self.text = text
-    }
-
-    /// Never changed once it is there: may be shared by links, and has one checksum.
-    var isImmutable: Bool { text.hasSuffix(".sst") || text.hasSuffix(".blob") }
-
-    static func < (first: SnapshotFileName, second: SnapshotFileName) -> Bool { first.text < second.text }
-
-    var description: String { text }
-
-    private static func isNumber(_ text: Substring) -> Bool {
-        !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-    }
 }

@@ -1,4 +1,5 @@
 import FileSystem
+import KeyValueStore
 import Raft
 import Synchronization
 

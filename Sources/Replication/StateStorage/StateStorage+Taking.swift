@@ -89,7 +89,7 @@ extension StateStorage {
         }
         var files: [SnapshotFile] = []
         cache.begin(store.path)
-        for name in names.compactMap({ SnapshotFileName($0) }).sorted() {
+        for name in names.compactMap({ RocksDBFileName($0) }).sorted() {
             files.append(try describe(name, in: taking, &cache))
         }
         cache.end(files)
@@ -109,7 +109,7 @@ extension StateStorage {
 
     /// Makes it durable, too.
     private func describe(
-        _ name: SnapshotFileName, in directory: String, _ cache: inout ChecksumCache
+        _ name: RocksDBFileName, in directory: String, _ cache: inout ChecksumCache
     ) throws(StateStorageError) -> SnapshotFile {
         let found = try StateStorageError.files { () throws(FileSystemError) in
             let file = try fileSystem.open("\(directory)/\(name)", .read)

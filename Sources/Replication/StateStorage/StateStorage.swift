@@ -136,6 +136,7 @@ package final class StateStorage: Sendable {
         try StateStorageError.files { () throws(FileSystemError) in
             for name in installed where name != pointer?.directoryName { try fileSystem.removeAll("\(directory)/\(name)") }
             for path in [paths.taking, "\(paths.taking).tmp"] { try fileSystem.removeAll(path) }
+            try ExportedCheckpoints.removeAll(in: directory, fileSystem: fileSystem)
         }
     }
 
@@ -164,7 +165,7 @@ package final class StateStorage: Sendable {
     }
 
     private static func isStoreFile(_ name: String) -> Bool {
-        SnapshotFileName(name) != nil || ["IDENTITY", "LOCK", "LOG"].contains(name) || name.hasPrefix("LOG.old.")
+        RocksDBFileName(name) != nil || ["IDENTITY", "LOCK", "LOG"].contains(name) || name.hasPrefix("LOG.old.")
             || name.hasSuffix(".dbtmp")
     }
 }

@@ -54,9 +54,9 @@ struct StoredSnapshot: Sendable {
 /// The checksums of the files of one store that never change, so that each is read once and not with every snapshot.
 struct ChecksumCache: Sendable {
     private(set) var store = ""
-    private var files: [SnapshotFileName: SnapshotFile] = [:]
+    private var files: [RocksDBFileName: SnapshotFile] = [:]
     /// Files that did not have their checksum when they were looked at again, as they should be.
-    private var damaged: [SnapshotFileName: SnapshotFile] = [:]
+    private var damaged: [RocksDBFileName: SnapshotFile] = [:]
 
     /// Another store's files are others, whatever their names.
     mutating func begin(_ store: String) {
@@ -64,7 +64,7 @@ struct ChecksumCache: Sendable {
         self.store = store
     }
 
-    func checksum(_ name: SnapshotFileName, _ byteCount: UInt64) -> UInt32? {
+    func checksum(_ name: RocksDBFileName, _ byteCount: UInt64) -> UInt32? {
         guard let file = files[name], file.byteCount == byteCount else { return nil }
         return file.checksum
     }

@@ -1,4 +1,5 @@
 import FileSystem
+import FileSystemTestKit
 import Foundation
 import KeyValueStore
 import Metadata

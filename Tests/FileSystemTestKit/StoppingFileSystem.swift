@@ -1,11 +1,11 @@
-import FileSystem
+package import FileSystem
 import Synchronization
 
 /// The real file system, which fails: from a step on (the process is killed there), or in one step only.
 ///
 /// Steps are what changes the disk or makes it durable, counted from 1.
-final class StoppingFileSystem: FileSystem {
-    enum Fault: Sendable {
+package final class StoppingFileSystem: FileSystem {
+    package enum Fault: Sendable {
         /// Nothing is done from that step on.
         case stop(at: Int)
         /// That step fails.
@@ -24,23 +24,23 @@ final class StoppingFileSystem: FileSystem {
     private let state = Mutex(State())
     private let available: UInt64?
 
-    init(_ fault: Fault? = nil, availableByteCount: UInt64? = nil) {
+    package init(_ fault: Fault? = nil, availableByteCount: UInt64? = nil) {
         available = availableByteCount
         state.withLock { $0.fault = fault }
     }
 
     /// Counts from here.
-    func arm(_ fault: Fault?) { state.withLock { $0 = State(fault: fault) } }
+    package func arm(_ fault: Fault?) { state.withLock { $0 = State(fault: fault) } }
 
     /// All is well from here on, and not counted.
-    func disarm() {
+    package func disarm() {
         state.withLock { state in
             state.fault = nil
             state.isCounting = false
         }
     }
 
-    var stepCount: Int { state.withLock { $0.count } }
+    package var stepCount: Int { state.withLock { $0.count } }
 
     func step<Result>(
         _ operation: String, _ path: String, _ body: () throws(FileSystemError) -> Result
@@ -58,34 +58,34 @@ final class StoppingFileSystem: FileSystem {
         return try body()
     }
 
-    func open(_ path: String, _ mode: OpenMode) throws(FileSystemError) -> any File {
+    package func open(_ path: String, _ mode: OpenMode) throws(FileSystemError) -> any File {
         switch mode {
         case .read, .update: StoppingFile(try base.open(path, mode), self)
         case .createIfMissing, .createNew:
             StoppingFile(try step("open", path) { () throws(FileSystemError) in try base.open(path, mode) }, self)
         }
     }
-    func rename(_ source: String, to target: String) throws(FileSystemError) {
+    package func rename(_ source: String, to target: String) throws(FileSystemError) {
         try step("rename", target) { () throws(FileSystemError) in try base.rename(source, to: target) }
     }
-    func unlink(_ path: String) throws(FileSystemError) {
+    package func unlink(_ path: String) throws(FileSystemError) {
         try step("unlink", path) { () throws(FileSystemError) in try base.unlink(path) }
     }
-    func link(_ source: String, to target: String) throws(FileSystemError) {
+    package func link(_ source: String, to target: String) throws(FileSystemError) {
         try step("link", target) { () throws(FileSystemError) in try base.link(source, to: target) }
     }
-    func makeDirectory(_ path: String) throws(FileSystemError) {
+    package func makeDirectory(_ path: String) throws(FileSystemError) {
         try step("mkdir", path) { () throws(FileSystemError) in try base.makeDirectory(path) }
     }
-    func removeDirectory(_ path: String) throws(FileSystemError) {
+    package func removeDirectory(_ path: String) throws(FileSystemError) {
         try step("rmdir", path) { () throws(FileSystemError) in try base.removeDirectory(path) }
     }
-    func synchronizeDirectory(_ path: String) throws(FileSystemError) {
+    package func synchronizeDirectory(_ path: String) throws(FileSystemError) {
         try step("fsync", path) { () throws(FileSystemError) in try base.synchronizeDirectory(path) }
     }
-    func list(_ path: String) throws(FileSystemError) -> [String] { try base.list(path) }
-    func status(_ path: String) throws(FileSystemError) -> FileStatus { try base.status(path) }
-    func availableByteCount(at path: String) throws(FileSystemError) -> UInt64 {
+    package func list(_ path: String) throws(FileSystemError) -> [String] { try base.list(path) }
+    package func status(_ path: String) throws(FileSystemError) -> FileStatus { try base.status(path) }
+    package func availableByteCount(at path: String) throws(FileSystemError) -> UInt64 {
         if let available { return available }
         return try base.availableByteCount(at: path)
     }

@@ -1,0 +1,109 @@
+import Checksum
+package import FileSystem
+import Metadata
+
+/// What a backup file says of itself.
+package struct BackupFile: Hashable, Sendable {
+    package let path: String
+    package let header: BackupHeader
+    package let end: BackupEnd
+
+    init(_ header: BackupHeader, _ end: BackupEnd, path: String) {
+        self.header = header
+        self.end = end
+        self.path = path
+    }
+}
+
+/// A backup file whose beginning and end were found right. What is between is for `BackupSections`.
+package struct OpenedBackup: Sendable {
+    package let path: String
+    package let header: BackupHeader
+    package let end: BackupEnd
+    let file: any File
+    let headerByteCount: Int
+
+    package var summary: BackupFile { BackupFile(header, end, path: path) }
+
+    /// Blocks.
+    ///
+    /// - Throws: `.foreign`, `.unknownVersion`, `.unknownSchema`, `.cutShort`, `.damaged`, `.fileSystem`.
+    package init(opening path: String, fileSystem: any FileSystem) throws(BackupError) {
+        self.path = path
+        let (file, byteCount, head, tail) = try BackupError.files { () throws(FileSystemError) in
+            if try fileSystem.status(path).isDirectory {
+                throw FileSystemError(number: FileSystemError.Code.isDirectory.number, operation: "open", path: path)
+            }
+            let file = try fileSystem.open(path, .read)
+            let byteCount = try file.byteCount()
+            let tailStart = byteCount - min(byteCount, UInt64(BackupFormat.endByteCount))
+            return (
+                file, byteCount, try file.readBytes(at: 0, byteCount: BackupFormat.headByteCount),
+                try file.readBytes(at: tailStart, byteCount: BackupFormat.endByteCount)
+            )
+        }
+        self.file = file
+        let end = BackupEnd(decoding: tail)
+        try Self.checkMagic(head, hasEnd: end != nil, path)
+        headerByteCount = Int(head.uint32(at: 12))
+        let bytes = try Self.readHeader(file, headerByteCount, of: byteCount, path)
+        let version = head.uint32(at: 8)
+        guard version == BackupFormat.version else { throw .unknownVersion(path: path, version) }
+        do throws(RecordDamage) { header = try BackupHeader(decoding: bytes) } catch {
+            throw .damaged(path: path, reason: "\(error)")
+        }
+        guard byteCount >= header.fileByteCount else {
+            throw .cutShort(path: path, byteCount: byteCount, expected: header.fileByteCount)
+        }
+        guard byteCount == header.fileByteCount else {
+            throw .damaged(path: path, reason: "\(byteCount - header.fileByteCount) bytes follow its end")
+        }
+        guard let end, end.fileByteCount == byteCount else { throw .damaged(path: path, reason: "its end") }
+        self.end = end
+        guard header.schemaVersion == KeySchema.schemaVersion else {
+            throw .unknownSchema(path: path, header.schemaVersion)
+        }
+    }
+
+    /// A file that does not begin as one may still end as one.
+    private static func checkMagic(_ head: [UInt8], hasEnd: Bool, _ path: String) throws(BackupError) {
+        let magic = BackupFormat.headerMagic
+        guard head.starts(with: magic.prefix(head.count)) else {
+            if hasEnd { throw .damaged(path: path, reason: "its first bytes") }
+            throw .foreign(path: path, reason: "it does not begin as one")
+        }
+        if head.isEmpty { throw .foreign(path: path, reason: "it is empty") }
+        guard head.count == BackupFormat.headByteCount else {
+            throw .cutShort(path: path, byteCount: UInt64(head.count), expected: nil)
+        }
+    }
+
+    /// The checksum is compared before anything of it is believed.
+    private static func readHeader(
+        _ file: any File, _ byteCount: Int, of fileByteCount: UInt64, _ path: String
+    ) throws(BackupError) -> [UInt8] {
+        let headerByteCountMin = BackupFormat.headByteCount + BackupFormat.checksumByteCount
+        guard byteCount >= headerByteCountMin, byteCount <= BackupFormat.headerByteCountMax else {
+            throw .damaged(path: path, reason: "its header's length")
+        }
+        guard UInt64(byteCount) <= fileByteCount else {
+            throw .cutShort(path: path, byteCount: fileByteCount, expected: nil)
+        }
+        let bytes = try BackupError.files { () throws(FileSystemError) in try file.readBytes(at: 0, byteCount: byteCount) }
+        let content = Array(bytes.dropLast(BackupFormat.checksumByteCount))
+        guard bytes.count == byteCount,
+            BackupFormat.checksum(content) == bytes.uint32(at: content.count)
+        else { throw .damaged(path: path, reason: "its header") }
+        return bytes
+    }
+
+    /// Reads all of it and compares every checksum; nothing is kept. Blocks.
+    ///
+    /// - Throws: `.damaged`, `.cutShort`, `.fileSystem`.
+    package func verify() throws(BackupError) {
+        var sections = BackupSections(of: self)
+        while try sections.next() != nil {
+            while try sections.read() != nil {}
+        }
+    }
+}

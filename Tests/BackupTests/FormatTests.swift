@@ -1,0 +1,82 @@
+import Backup
+import FileSystem
+import KeyValueStore
+import Metadata
+import Testing
+
+@Suite("The format of a backup file")
+struct FormatTests {
+    @Test("docs/formats/backup.md and the code agree on every constant")
+    func constants() throws {
+        let expected = [
+            "version": "\(BackupFormat.version)",
+            "header magic": String(decoding: BackupFormat.headerMagic, as: UTF8.self),
+            "end magic": String(decoding: BackupFormat.endMagic, as: UTF8.self),
+            "head of a body, bytes": "\(BackupFormat.bodyHeadByteCount)",
+            "checksum, bytes": "\(BackupFormat.checksumByteCount)",
+            "end, bytes": "\(BackupFormat.endByteCount)",
+            "header, bytes at most": "\(BackupFormat.headerByteCountMax)",
+            "files at most": "\(BackupFormat.fileCountMax)",
+        ]
+        #expect(try documentedConstants() == expected)
+    }
+
+    /// The rows of the first table of the document.
+    private func documentedConstants() throws -> [String: String] {
+        let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let bytes = try POSIXFileSystem().readFile("/\(root)/docs/formats/backup.md", byteCountMax: 1 << 20)
+        let text = String(decoding: bytes, as: UTF8.self)
+        var constants: [String: String] = [:]
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false).drop(while: { !$0.hasPrefix("| constant") }) {
+            guard line.hasPrefix("|") else { break }
+            let cells = line.split(separator: "|").map { $0.split(separator: " ").joined(separator: " ") }
+            guard cells.count == 2, cells[0] != "constant", !cells[0].hasPrefix("-") else { continue }
+            constants[cells[0]] = cells[1]
+        }
+        return constants
+    }
+
+    private func header(cluster: BackupHeader.Cluster?, hasBodies: Bool = true, files: [(String, UInt64)]) -> BackupHeader {
+        var figures = BackupFigures()
+        (figures.buckets, figures.objects, figures.versions, figures.bytes) = (1, 2, 3, 4)
+        (figures.bodies, figures.bodyBytes, figures.framedBodyByteCount) = (1, 300, 336)
+        return BackupHeader(
+            created: 5, program: "ü 1.0", cluster: cluster, schemaVersion: 2, index: 6, digest: StateDigest(low: 7, high: 8),
+            figures: figures, hasBodies: hasBodies,
+            files: files.compactMap { name, byteCount in
+                RocksDBFileName(name).map { BackupHeader.StoreFile(name: $0, byteCount: byteCount) }
+            })
+    }
+
+    @Test("A header is read as it was written", arguments: [nil, BackupHeader.Cluster(id: 9, version: 1, term: 10)])
+    func roundTrip(cluster: BackupHeader.Cluster?) throws {
+        let header = header(cluster: cluster, files: [("000001.sst", 11), ("CURRENT", 12)])
+        #expect(try BackupHeader(decoding: header.encode()) == header)
+        #expect(header.fileByteCount == UInt64(header.encode().count + 11 + 4 + 12 + 4 + 336 + 36))
+        var without = header
+        without.hasBodies = false
+        let smaller = self.header(cluster: cluster, hasBodies: false, files: [("000001.sst", 11), ("CURRENT", 12)])
+        #expect(smaller.fileByteCount == header.fileByteCount - 336)
+        #expect(throws: RecordDamage.self) { try BackupHeader(decoding: without.encode()) }
+    }
+
+    @Test(
+        "A header that names no store, or its files out of order or twice, or too large ones, is refused",
+        arguments: [
+            [], [("000001.sst", 1)], [("CURRENT", 1), ("000001.sst", 1)], [("CURRENT", 1), ("CURRENT", 1)],
+            [("000001.sst", 1 << 60), ("CURRENT", 1)],
+        ] as [[(String, UInt64)]])
+    func refused(files: [(String, UInt64)]) {
+        let header = header(cluster: nil, files: files)
+        #expect(throws: RecordDamage.self) { try BackupHeader(decoding: header.encode()) }
+    }
+
+    @Test("No length of a header's bytes but the right one is read")
+    func lengths() {
+        let bytes = header(cluster: nil, files: [("CURRENT", 12)]).encode()
+        for count in 0..<bytes.count {
+            #expect(throws: RecordDamage.self) { try BackupHeader(decoding: Array(bytes.prefix(count))) }
+        }
+        #expect(throws: RecordDamage.self) { try BackupHeader(decoding: bytes + [0]) }
+    }
+}
