@@ -1,17 +1,17 @@
 import AdminDocuments
-import NIOHTTP1
+package import NIOHTTP1
 import Raft
 import Replication
 
 /// An answer that is no success: docs/admin-api.yaml lists the codes.
-struct AdminError: Error {
+package struct AdminError: Error {
     var status: HTTPResponseStatus
     var code: String
     /// What is wrong, and what to do.
     var message: String
     var headers: HTTPHeaders = [:]
 
-    init(_ status: HTTPResponseStatus, _ code: String, _ message: String, headers: HTTPHeaders = [:]) {
+    package init(_ status: HTTPResponseStatus, _ code: String, _ message: String, headers: HTTPHeaders = [:]) {
         self.status = status
         self.code = code
         self.message = message

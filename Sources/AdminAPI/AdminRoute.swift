@@ -28,7 +28,7 @@ package struct AdminRoute: Sendable {
 
     /// In the order of docs/admin-api.yaml.
     package static let all: [AdminRoute] = [
-        .lag, .verify, .addNode, .removeNode, .replaceNode, .changeAddress, .transferLeadership,
+        .lag, .verify, .addNode, .removeNode, .replaceNode, .changeAddress, .transferLeadership, .snapshot, .createSnapshot,
     ]
 
     /// The text that stands in the place of `{id}`, empty where the path has none; nil: it is another path.
@@ -51,11 +51,30 @@ struct AdminCall: Sendable {
     static let timeoutMillisecondsDefault: UInt64 = 60_000
     static let timeoutMillisecondsMax: UInt64 = 24 * 3_600_000
 
-    let cluster: any ClusterAdministration
+    /// Nil on a node that is no cluster's.
+    let clusterIfAny: (any ClusterAdministration)?
+    let snapshotsIfAny: (any SnapshotAdministration)?
     /// The text in the place of `{id}`.
     let pathID: Substring
     let query: [String: String]
     let body: [UInt8]
+
+    /// - Throws: `NotInCluster`.
+    var cluster: any ClusterAdministration {
+        get throws(AdminError) {
+            guard let clusterIfAny else { throw .notInCluster }
+            return clusterIfAny
+        }
+    }
+
+    var snapshots: any SnapshotAdministration {
+        get throws(AdminError) {
+            guard let snapshotsIfAny else {
+                throw AdminError(.notFound, "NotFound", "This server writes no snapshots to files.")
+            }
+            return snapshotsIfAny
+        }
+    }
 
     /// - Throws: `MalformedRequest`, if that is no node's id.
     func nodeID() throws(AdminError) -> UInt64 {
@@ -84,7 +103,7 @@ struct AdminCall: Sendable {
 
     /// Carries a command out. - Returns: the outcome, if it is not refused or in doubt.
     func outcome(of command: OperatorCommand) async throws(AdminError) -> CommandOutcome {
-        let outcome = await cluster.perform(command, timeoutMilliseconds: try timeoutMilliseconds())
+        let outcome = try await cluster.perform(command, timeoutMilliseconds: try timeoutMilliseconds())
         switch outcome {
         case .refused(let refusal): throw AdminError(refusal)
         case .unknown(let doubt): throw AdminError(doubt)

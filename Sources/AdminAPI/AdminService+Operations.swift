@@ -31,7 +31,6 @@ extension AdminService {
     private func perform(
         _ route: AdminRoute, _ id: Substring, _ request: HTTPRequest
     ) async throws(AdminError) -> [UInt8] {
-        guard let cluster else { throw .notInCluster }
         let query = try Self.query(of: request.target, known: route.parameters.union(["timeout_ms"]))
         let body = try await Self.body(of: request)
         if route.hasBody {
@@ -45,7 +44,8 @@ extension AdminService {
         } else if !body.isEmpty {
             throw .malformed("This takes no body.")
         }
-        return try await route.perform(AdminCall(cluster: cluster, pathID: id, query: query, body: body))
+        return try await route.perform(
+            AdminCall(clusterIfAny: cluster, snapshotsIfAny: snapshots, pathID: id, query: query, body: body))
     }
 
     /// `name=value`, joined by `&`; none of ours needs escapes.

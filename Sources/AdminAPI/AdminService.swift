@@ -15,6 +15,7 @@ package struct AdminService: HTTPRequestHandler {
     private let readiness: @Sendable () async -> Readiness
     /// Nil on a node that is no cluster's.
     let cluster: (any ClusterAdministration)?
+    let snapshots: (any SnapshotAdministration)?
     let credentials: AdminCredentials
     let logger: Logger
 
@@ -28,15 +29,17 @@ package struct AdminService: HTTPRequestHandler {
     /// - Parameters:
     ///   - readiness: asked at each `GET /health/ready`; it suspends, never blocks.
     ///   - cluster: nil on a node that is no cluster's.
+    ///   - snapshots: nil where none can be written.
     ///   - logger: of the audit.
     package init(
         version: String, metrics: PrometheusMetricsFactory, readiness: @escaping @Sendable () async -> Readiness,
-        cluster: (any ClusterAdministration)? = nil, credentials: AdminCredentials = .none, logger: Logger
+        cluster: (any ClusterAdministration)? = nil, snapshots: (any SnapshotAdministration)? = nil, credentials: AdminCredentials = .none, logger: Logger
     ) {
         self.version = version
         self.metrics = metrics
         self.readiness = readiness
         self.cluster = cluster
+        self.snapshots = snapshots
         self.credentials = credentials
         self.logger = logger
     }
@@ -59,7 +62,9 @@ package struct AdminService: HTTPRequestHandler {
         case .ready: return await ready(request)
         case .status:
             guard let cluster else { return error(AdminError.notInCluster, request) }
-            return reply(.ok, "application/json", AdminJSON.encode(await cluster.clusterStatus()), request)
+            var status = await cluster.clusterStatus()
+            status.snapshotExport = snapshots?.export
+            return reply(.ok, "application/json", AdminJSON.encode(status), request)
         case .version:
             return reply(
                 .ok, "application/json", JSONText.object([("name", "rustfs-metadata"), ("version", version)]), request)

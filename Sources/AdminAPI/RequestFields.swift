@@ -6,13 +6,14 @@ struct RequestFields {
     private enum Value: Decodable {
         case integer(UInt64)
         case text(String)
+        case flag(Bool)
         case other
 
         init(from decoder: any Decoder) throws {
             let container = try decoder.singleValueContainer()
             // Truth values first: they must not pass as numbers.
-            if (try? container.decode(Bool.self)) != nil {
-                self = .other
+            if let flag = try? container.decode(Bool.self) {
+                self = .flag(flag)
             } else if let number = try? container.decode(UInt64.self) {
                 self = .integer(number)
             } else if let text = try? container.decode(String.self) {
@@ -43,7 +44,7 @@ struct RequestFields {
         switch values[name] {
         case .integer(let id) where (1...UInt64(Int64.max)).contains(id): return id
         case nil: throw .malformed("The field '\(name)' is missing; it is a node's id.")
-        case .integer, .text, .other:
+        case .integer, .text, .flag, .other:
             throw .malformed("The field '\(name)' is no node's id: a number from 1 on, without quotes.")
         }
     }
@@ -52,7 +53,27 @@ struct RequestFields {
         switch values[name] {
         case .text(let text): return text
         case nil: throw .malformed("The field '\(name)' is missing.")
-        case .integer, .other: throw .malformed("The field '\(name)' must be a text in quotes.")
+        case .integer, .flag, .other: throw .malformed("The field '\(name)' must be a text in quotes.")
+        }
+    }
+
+    /// Nil: it is not there.
+    func flag(_ name: String) throws(AdminError) -> Bool? {
+        switch values[name] {
+        case .flag(let flag): return flag
+        case nil: return nil
+        case .integer, .text, .other: throw .malformed("The field '\(name)' must be true or false, without quotes.")
+        }
+    }
+
+    /// Nil: it is not there.
+    func number(_ name: String, in range: ClosedRange<UInt64>) throws(AdminError) -> UInt64? {
+        switch values[name] {
+        case .integer(let number) where range.contains(number): return number
+        case nil: return nil
+        case .integer, .text, .flag, .other:
+            throw .malformed(
+                "The field '\(name)' must be a number from \(range.lowerBound) to \(range.upperBound), without quotes.")
         }
     }
 }

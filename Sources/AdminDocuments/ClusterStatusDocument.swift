@@ -105,6 +105,8 @@ package struct ClusterStatusDocument: Codable, Sendable, Equatable {
     package var nodes: [Node]
     package var operation: Operation?
     package var bodies: Bodies
+    /// A snapshot that this node was asked to write to a file since it started.
+    package var snapshotExport: SnapshotExportDocument?
 
     package init(
         clusterId: String?, nodeId: UInt64, state: String, reason: String?, leaderId: UInt64?, term: UInt64,

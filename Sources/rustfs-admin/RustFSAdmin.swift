@@ -29,7 +29,7 @@ struct MetadataCommands: ParsableCommand {
         commandName: "metadata", abstract: "The members of the cluster and their state.",
         subcommands: [
             Status.self, Lag.self, Verify.self, AddNode.self, RemoveNode.self, ReplaceNode.self, ChangeAddress.self,
-            TransferLeadership.self,
+            TransferLeadership.self, SnapshotCommands.self,
         ])
 }
 

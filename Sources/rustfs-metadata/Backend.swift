@@ -1,4 +1,5 @@
 import AdminAPI
+import Backup
 import Configuration
 import FileSystem
 import Foundation
@@ -11,7 +12,7 @@ import S3API
 import Telemetry
 
 /// An engine as the server runs it.
-protocol ServedEngine: MetadataEngine {
+protocol ServedEngine: MetadataEngine, BackedUpEngine {
     /// Whether a load balancer should send requests here.
     func readiness() async -> AdminService.Readiness
     /// What the administration interface asks; nil where there is no cluster.
@@ -26,6 +27,7 @@ protocol ServedEngine: MetadataEngine {
 struct Backend<Engine: ServedEngine>: Sendable {
     let s3Handler: S3Service<Engine>
     let engine: Engine
+    let exporter: BackupExporter
 
     private let hashingThreads: NIOThreadPool
 
@@ -33,6 +35,7 @@ struct Backend<Engine: ServedEngine>: Sendable {
         _ engine: Engine, _ configuration: ServerConfiguration, metrics: PrometheusMetricsFactory, logger: Logger
     ) {
         self.engine = engine
+        exporter = BackupExporter(engine.backupSource, program: "rustfs-metadata \(Version.current)", logger: logger)
         hashingThreads = NIOThreadPool(numberOfThreads: System.coreCount)
         hashingThreads.start()
         let accounts = [configuration.s3.root] + configuration.s3.users
@@ -51,6 +54,7 @@ struct Backend<Engine: ServedEngine>: Sendable {
     }
 
     func close() async {
+        await exporter.close()
         await engine.close()
         try? await hashingThreads.shutdownGracefully()
     }

@@ -1,4 +1,5 @@
 import AdminAPI
+import Backup
 import Configuration
 import FileSystem
 import Logging

@@ -7,7 +7,7 @@ struct RustFSMetadata: AsyncParsableCommand {
         commandName: "rustfs-metadata",
         abstract: "An S3-compatible object service over a local metadata engine.",
         version: Version.current,
-        subcommands: [Serve.self],
+        subcommands: [Serve.self, Snapshot.self, Restore.self],
         defaultSubcommand: Serve.self
     )
 }
@@ -21,6 +21,8 @@ enum Version {
 extension ExitCode {
     /// The configuration cannot be used: EX_CONFIG.
     static let badConfiguration = ExitCode(78)
+    /// A file that was given is not what it should be: EX_DATAERR.
+    static let badData = ExitCode(65)
     /// Something failed that a restart or an operator may mend.
     static let cannotRun = ExitCode(1)
 }

@@ -1,4 +1,5 @@
 import AdminAPI
+import Backup
 import Configuration
 import FileSystem
 import Foundation
@@ -97,7 +98,8 @@ private struct Node: Service {
             version: Version.current, metrics: server.metrics,
             readiness: {
                 status.isServing ? await backend.engine.readiness() : .notReady("the server is starting or stopping")
-            }, cluster: backend.engine.administration, credentials: AdminCredentials(configuration.admin, logger),
+            }, cluster: backend.engine.administration,
+            snapshots: SnapshotRequests(exporter: backend.exporter), credentials: AdminCredentials(configuration.admin, logger),
             logger: logger)
         let admin = HTTPServer(
             configuration: try adminConfiguration(), handler: adminService, eventLoopGroup: loops, logger: logger)
@@ -145,7 +147,9 @@ extension Node {
         let fileSystem = POSIXFileSystem()
         let directory = AbsolutePath.of(configuration.dataDirectory)
         try fileSystem.makeDirectories(directory)
-        return try DataDirectoryLock(directory: directory, fileSystem: fileSystem)
+        let lock = try DataDirectoryLock(directory: directory, fileSystem: fileSystem)
+        try BackupRestore.refuseInterrupted(directory, fileSystem: fileSystem)
+        return lock
     }
 
     private func adminConfiguration() throws -> HTTPServerConfiguration {

@@ -3,7 +3,7 @@ import NIOHTTP1
 
 extension AdminRoute {
     static let lag = AdminRoute(.GET, "/metadata/lag", action: "lag") { call throws(AdminError) in
-        let status = await call.cluster.clusterStatus()
+        let status = try await call.cluster.clusterStatus()
         return AdminJSON.encode(
             LagDocument(
                 nodeId: status.nodeId, leaderId: status.leaderId, commitIndex: status.commitIndex,

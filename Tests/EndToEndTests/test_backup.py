@@ -1,0 +1,281 @@
+"""Snapshots as files: written beside load, looked at, and made into new nodes and clusters."""
+
+import hashlib
+import itertools
+import os
+import random
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from support.backups import ask, create, inspect, progress, restore, run
+from support.bodies import BLOCK_BYTES, get, put, wait_for_same_bodies
+from support.cluster import BINARY, ENVIRONMENT, Cluster, wait_until
+
+KIB, MIB = 1 << 10, 1 << 20
+SIZES = [0, 1, 100, 128 * KIB, 128 * KIB + 1, BLOCK_BYTES * 3, 5 * MIB + 1]
+BUCKET = "backup"
+
+
+class Load:
+    """Writers and deleters that do not stop while a snapshot is written. `kept` keys are never touched."""
+
+    def __init__(self, nodes):
+        self.nodes, self.stop, self.errors, self.count = nodes, threading.Event(), [], 0
+        self.threads = [threading.Thread(target=self._run, args=(node, number)) for number, node in enumerate(nodes)]
+
+    def _run(self, node, number):
+        client = node.client()
+        for turn in itertools.count():
+            if self.stop.is_set():
+                return
+            path, size = f"/{BUCKET}/load-{number}-{turn % 20}", 200 * KIB if turn % 4 == 0 else 500
+            replies = [client.request("PUT", path, body=os.urandom(size))]
+            if turn % 3 == 0:
+                replies.append(client.request("DELETE", path))
+            self.errors += [reply for reply in replies if reply.status not in (200, 204)]
+            self.count += 1
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def fill(node):
+    """Objects of all sizes; their contents by key."""
+    client = node.client()
+    assert client.request("PUT", f"/{BUCKET}").status == 200
+    contents = {}
+    for number, size in enumerate(SIZES):
+        contents[f"kept/{number}"] = os.urandom(size)
+        assert put(node, f"/{BUCKET}/kept/{number}", contents[f"kept/{number}"]).status == 200
+    return contents
+
+
+def expect(node, contents):
+    for key, body in contents.items():
+        reply = get(node, f"/{BUCKET}/{key}")
+        assert reply.status == 200 and reply.body == body, (key, reply)
+        assert reply.etag == hashlib.md5(body).hexdigest()
+
+
+def local(cluster):
+    """Configures the one node of a cluster as a node of its own."""
+    cluster.write_configuration(cluster.nodes[0], engine="local")
+    return cluster.nodes[0]
+
+
+def start(cluster, node):
+    node.start()
+    cluster.wait_until_ready(nodes=[node])
+    return node
+
+
+def test_a_single_node_is_written_under_load_and_comes_back(own_cluster, workspace):
+    cluster = own_cluster(1)
+    node, path = start(cluster, local(cluster)), cluster.directory / "single.snap"
+    contents = fill(node)
+    with Load([node, node]) as load:
+        wait_until(lambda: load.count > 50, 30, "load")
+        found = create(node, path, rate_mib=8)
+    assert not load.errors
+    seen = inspect(path)
+    assert seen["verified"] and seen["with_data"] and seen["id"] == found["id"] and seen["index"] == found["index"]
+    assert "cluster_id" not in seen and seen["buckets"] == 1 and seen["objects"] >= len(SIZES)
+    assert seen["bodies"] >= 3 and seen["bytes"] == path.stat().st_size
+    assert inspect(path, "--quick")["verified"] is False
+    text = run("snapshot", "inspect", "--path", path)
+    assert text.returncode == 0 and found["id"] in text.stdout and "every checksum is right" in text.stdout
+
+    # Only now: its ports are others then.
+    other = own_cluster(1)
+    new = local(other)
+    done = restore(path, new.data)
+    assert done.returncode == 0 and str(new.data) in done.stdout, done.stderr
+    start(other, new)
+    expect(new, contents)
+    # What was under load is one state of it: every object that is listed is read.
+    listed = new.client().request("GET", f"/{BUCKET}", query="list-type=2").body.decode()
+    keys = [entry.split("</Key>")[0] for entry in listed.split("<Key>")[1:]]
+    assert len(keys) == seen["objects"]
+    for key in keys:
+        reply = get(new, f"/{BUCKET}/{key}")
+        assert reply.status == 200 and hashlib.md5(reply.body).hexdigest() == reply.etag
+    assert put(new, f"/{BUCKET}/later", b"later").status == 200
+    assert new.stop() == 0 and node.stop() == 0
+
+
+def test_a_cluster_is_written_by_a_follower_under_load_and_becomes_another_cluster(own_cluster):
+    cluster = own_cluster(3).start()
+    contents = fill(cluster.nodes[0])
+    leader = cluster.wait_for_leader()
+    follower = next(node for node in cluster.nodes if node is not leader)
+    path = cluster.directory / "cluster.snap"
+    with Load(cluster.nodes) as load:
+        wait_until(lambda: load.count > 50, 30, "load")
+        found = create(follower, path, rate_mib=8)
+        assert follower.status()["snapshot_export"] == found
+        assert "snapshot_export" not in leader.status()
+    assert not load.errors
+    old = follower.status()
+    cluster.close()
+    seen = inspect(path)
+    assert seen["cluster_id"] == old["cluster_id"] and seen["term"] > 0 and seen["with_data"]
+
+    # Alone first; then, from another copy, as three nodes of which two are empty.
+    single = own_cluster(1)
+    alone = local(single)
+    assert restore(path, alone.data).returncode == 0
+    start(single, alone)
+    expect(alone, contents)
+    assert alone.stop() == 0
+
+    another = own_cluster(3)
+    first = another.nodes[0]
+    done = restore(path, first.data, "--config", first.configuration_path)
+    assert done.returncode == 0, done.stderr
+    another.start(seconds=120)
+    wait_until(
+        lambda: all(peer["role"] in ("leader", "follower") for peer in first.status()["nodes"]), 120, "all three are voters")
+    for node in another.nodes:
+        expect(node, contents)
+    assert first.status()["cluster_id"] != old["cluster_id"]
+    assert put(another.nodes[2], f"/{BUCKET}/later", os.urandom(300 * KIB)).status == 200
+    another.wait_until_equal()
+    wait_for_same_bodies(another.nodes, seen["bodies"] + 1)
+
+
+@pytest.fixture(scope="module")
+def file(workspace):
+    """A small snapshot with data, and one of the same state without."""
+    cluster = Cluster(workspace / "backup-source", 1)
+    node = start(cluster, local(cluster))
+    fill(node)
+    with_data, without = workspace / "with.snap", workspace / "without.snap"
+    create(node, with_data)
+    create(node, without, with_data=False)
+    assert node.stop() == 0
+    yield with_data
+    cluster.close()
+
+
+def test_bad_files_are_named_and_nothing_is_made_of_them(file, workspace):
+    whole = file.read_bytes()
+    places = random.Random(1).sample(range(len(whole)), 6)
+    cases = [
+        (b"", "is empty"), (b"hello, I am a text file", "not a snapshot file"), (os.urandom(5000), "not a snapshot file"),
+        (whole[:-1], "cut short"), (whole[: len(whole) // 2], "cut short"), (whole[:10], "cut short"), (whole + b"x", "damaged"),
+        *((whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :], "damaged") for place in places),
+    ]
+    bad, target = workspace / "bad.snap", workspace / "never-made"
+    for content, words in cases:
+        bad.write_bytes(content)
+        for done in (run("snapshot", "inspect", "--path", bad), restore(bad, target)):
+            assert done.returncode == 65 and words in done.stderr and str(bad) in done.stderr, (words, done)
+            assert done.stderr.count("\n") == 1 and done.stdout == ""
+    bad.unlink()
+    for done in (run("snapshot", "inspect", "--path", bad), restore(bad, target)):
+        assert done.returncode == 1 and "No such file" in done.stderr
+    assert not target.exists()
+
+
+def test_a_file_without_the_bodies_that_it_names_is_not_restored(file, workspace):
+    without, target = workspace / "without.snap", workspace / "never-made-either"
+    seen = inspect(without)
+    assert not seen["with_data"] and seen["bodies"] == 3
+    done = restore(without, target)
+    assert done.returncode == 65 and "names 3 bodies" in done.stderr and "with data" in done.stderr
+    assert not target.exists()
+
+
+def test_nothing_is_restored_over_what_is_there(file, workspace):
+    target = workspace / "not-empty"
+    target.mkdir()
+    (target / "mine").write_text("precious")
+    done = restore(file, target)
+    assert done.returncode == 1 and "not empty" in done.stderr and "mine" in done.stderr
+    assert [entry.name for entry in target.iterdir()] == ["mine"]
+
+
+def test_a_restore_that_was_killed_is_refused_by_name_until_it_is_removed(file, own_cluster, workspace):
+    cluster = own_cluster(1)
+    node = local(cluster)
+    process = subprocess.Popen(
+        [str(BINARY), "restore", "--path", str(file), "--data-dir", str(node.data)], env=ENVIRONMENT, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    marker = node.data / "RESTORING"
+    try:
+        # Without a pause: it is there for a moment only.
+        while not marker.exists() and process.poll() is None:
+            pass
+        process.send_signal(signal.SIGSTOP)
+        assert marker.exists(), "it had ended"
+    finally:
+        process.kill()
+        process.wait()
+    node.start()
+    assert wait_until(lambda: node.ended() is not None and node.ended() + 1, 30, "the server ends") - 1 == 1
+    assert "RESTORING" in node.log() and "Remove what is in the directory" in node.log()
+    node.process = None
+    again = restore(file, node.data)
+    assert again.returncode == 1 and "interrupted" in again.stderr
+    subprocess.run(["rm", "-r", str(node.data)], check=True)
+    assert restore(file, node.data).returncode == 0
+    start(cluster, node)
+    assert get(node, f"/{BUCKET}/kept/1").status == 200
+
+
+def test_a_running_node_refuses_what_cannot_be_written(own_cluster, workspace):
+    cluster = own_cluster(1)
+    node = start(cluster, local(cluster))
+    assert progress(node) == {}
+    taken = cluster.directory / "taken.snap"
+    taken.write_text("mine")
+    refused = [
+        ({"path": "relative.snap"}, 400, "absolute"), ({"path": str(cluster.directory / "name")}, 400, ".snap"),
+        ({"path": str(cluster.directory / "none" / "a.snap")}, 400, "no directory"), ({"path": str(taken)}, 409, "never overwritten"),
+        ({}, 400, "Expected"), (b"[", 400, "Expected"), ({"path": 5}, 400, "Expected"),
+        ({"path": str(cluster.directory / "a.snap"), "rate_mib": 0}, 400, "Expected"),
+    ]
+    for document, status, words in refused:
+        found, answer = ask(node, document)
+        assert found == status and words in answer["message"], (document, found, answer)
+    assert ask(node, {"path": str(cluster.directory / "a.snap")}, content_type="text/plain")[0] == 415
+    assert taken.read_text() == "mine" and not list(cluster.directory.glob("*.snap*"))[1:]
+
+    # One at a time; and a node that stops leaves nothing of it.
+    assert node.client().request("PUT", f"/{BUCKET}").status == 200
+    assert put(node, f"/{BUCKET}/large", os.urandom(20 * MIB)).status == 200
+    path = cluster.directory / "slow.snap"
+    assert ask(node, {"path": str(path), "with_data": True, "rate_mib": 1})[0] == 202
+    found, answer = ask(node, {"path": str(cluster.directory / "b.snap")})
+    assert found == 409 and answer["code"] == "Busy" and str(path) in answer["message"]
+    now = progress(node)
+    assert now["state"] == "running" and now["path"] == str(path)
+    assert node.stop() == 0
+    assert [entry.name for entry in cluster.directory.glob("*.snap*")] == ["taken.snap"]
+    assert not list((node.data / "metadata" / "kv").glob("exporting-*"))
+
+
+def test_a_node_that_is_killed_while_it_writes_one_starts_and_writes_another(own_cluster):
+    cluster = own_cluster(1)
+    node = start(cluster, local(cluster))
+    contents = fill(node)
+    path = cluster.directory / "killed.snap"
+    assert ask(node, {"path": str(path), "with_data": True, "rate_mib": 1})[0] == 202
+    wait_until(lambda: progress(node)["bytes_done"] > 0, 30, "it has begun")
+    node.kill()
+    assert not path.exists() and len(list(cluster.directory.glob("killed.snap.*.partial"))) == 1
+    assert len(list((node.data / "metadata" / "kv").glob("exporting-*"))) == 1
+    start(cluster, node)
+    assert not list((node.data / "metadata" / "kv").glob("exporting-*"))
+    create(node, path)
+    assert inspect(path)["objects"] == len(contents)
