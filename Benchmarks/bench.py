@@ -15,9 +15,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(ROOT / "Tests" / "EndToEndTests" / "support")]
 
+from cluster_backup import Backup  # noqa: E402
 from cluster_bodies import Bodies  # noqa: E402
 from cluster_faults import Faults  # noqa: E402
-from cluster_operations import Operations
+from cluster_operations import Operations  # noqa: E402
 from cluster_rates import Rates  # noqa: E402
 from figures import BINARIES, MIB, Figures, load, processor_seconds, say, words  # noqa: E402
 from s3_client import S3Client  # noqa: E402
@@ -291,10 +292,12 @@ class Bench:
 
     def cluster(self):
         rates, faults, bodies, operations = Rates(self), Faults(self), Bodies(self), Operations(self)
+        backup = Backup(self)
         parts = {
             "etcd": rates.versus_etcd, "batches": rates.batches, "alone": rates.alone, "failover": faults.failover,
             "lag": faults.lag, "late": faults.late, "large": bodies.throughput, "large-memory": bodies.memory,
             "large-beside": bodies.beside, "watching": operations.watching,
+            "backup": backup.beside,
         }
         for name in self.options.cluster_parts or parts:
             if name not in parts:
