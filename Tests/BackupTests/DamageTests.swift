@@ -18,7 +18,7 @@ struct CraftedBackup {
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    private var headerByteCount: Int { Int(bytes[12]) | Int(bytes[13]) << 8 | Int(bytes[14]) << 16 | Int(bytes[15]) << 24 }
+    var headerByteCount: Int { Int(bytes[12]) | Int(bytes[13]) << 8 | Int(bytes[14]) << 16 | Int(bytes[15]) << 24 }
 
     /// Puts the checksums of header and end right.
     mutating func seal() {
@@ -158,6 +158,25 @@ struct DamageTests {
             Issue.record("the schema was not noticed")
             return
         }
+    }
+
+    @Test("A header that was changed, and has a checksum that is right, is read or refused; what is read is whole")
+    func changedHeaders() async throws {
+        let bed = try BackupBed()
+        let path = try await bed.makeSmallFile()
+        let whole = CraftedBackup(try bed.bytes(of: path))
+        var refusedCount = 0
+        for place in 16..<whole.headerByteCount - 4 {
+            var crafted = whole
+            crafted.bytes[place] ^= 1 << UInt8(place % 8)
+            crafted.seal()
+            try bed.write(crafted.bytes, to: path)
+            do throws(BackupError) { try verify(path) } catch {
+                refusedCount += 1
+                #expect(error.isOfFile, "byte \(place)")
+            }
+        }
+        #expect(refusedCount > 50)
     }
 
     @Test(

@@ -79,4 +79,25 @@ struct FormatTests {
         }
         #expect(throws: RecordDamage.self) { try BackupHeader(decoding: bytes + [0]) }
     }
+
+    @Test("Whatever bytes a header has, it is read or refused", arguments: [1, 2, 3] as [UInt64])
+    func anyBytes(seed: UInt64) {
+        let whole = header(cluster: nil, files: [("000001.sst", 11), ("000002.blob", 3), ("CURRENT", 12)]).encode()
+        var state = seed
+        func next(below count: Int) -> Int {
+            // Knuth's multiplier (MMIX).
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % count
+        }
+        var readCount = 0
+        for _ in 0..<20_000 {
+            var bytes = whole
+            for _ in 0...next(below: 3) { bytes[next(below: bytes.count)] = UInt8(next(below: 256)) }
+            if next(below: 4) == 0 { bytes.removeLast(next(below: bytes.count)) }
+            guard let header = try? BackupHeader(decoding: bytes) else { continue }
+            readCount += 1
+            #expect(header.fileByteCount >= header.storeByteCount)
+        }
+        #expect(readCount > 0)
+    }
 }

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -279,3 +280,47 @@ def test_a_node_that_is_killed_while_it_writes_one_starts_and_writes_another(own
     assert not list((node.data / "metadata" / "kv").glob("exporting-*"))
     create(node, path)
     assert inspect(path)["objects"] == len(contents)
+
+
+# Until it runs another program, a process has the memory of the one that has begun it: this one begins them, and is small.
+MEASURE = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024)
+"""
+
+
+def peak_bytes(*arguments):
+    """Runs the program; the most memory that it had."""
+    command = [sys.executable, "-c", MEASURE, str(BINARY), *map(str, arguments)]
+    code, peak = subprocess.run(command, env=ENVIRONMENT, check=True, capture_output=True, text=True).stdout.split()
+    assert code == "0"
+    return int(peak)
+
+
+def test_memory_does_not_grow_with_what_is_written(own_cluster):
+    cluster = own_cluster(1)
+    node = start(cluster, local(cluster))
+    assert node.client().request("PUT", f"/{BUCKET}").status == 200
+    size = 300 * MIB
+    assert put(node, f"/{BUCKET}/large", os.urandom(MIB) * (size // MIB)).status == 200
+    status = f"/proc/{node.process.pid}/status"
+
+    def resident():
+        with open(status) as lines:
+            return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+
+    before, peak, path = resident(), 0, cluster.directory / "large.snap"
+    assert ask(node, {"path": str(path), "with_data": True, "rate_mib": 300})[0] == 202
+
+    def is_over():
+        nonlocal peak
+        peak = max(peak, resident())
+        return progress(node)["state"] != "running"
+
+    wait_until(is_over, 120, "the snapshot is written")
+    assert progress(node)["state"] == "done" and path.stat().st_size > size
+    assert peak - before < 48 * MIB, f"{(peak - before) / MIB:.0f} MiB more"
+    assert peak_bytes("snapshot", "inspect", "--path", path) < 128 * MIB
+    assert peak_bytes("restore", "--path", path, "--data-dir", cluster.directory / "restored") < 192 * MIB
