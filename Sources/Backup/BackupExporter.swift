@@ -16,8 +16,8 @@ import Synchronization
 /// What blocks runs on a thread of its own and of low priority. Bodies that the state names are kept for as long, whatever is deleted
 /// meanwhile. A failure leaves nothing; a crash may leave `<path>.….partial`, which can be removed.
 package final class BackupExporter: Sendable {
-    /// Bytes of a store's file that are copied at once.
-    private static let chunkByteCount = 256 << 10
+    /// Bytes that are written at once: what else the disk is asked for meanwhile waits for no more. A multiple of a body's block.
+    private static let chunkByteCount = 2 * BodyFormat.blockByteCount
 
     private struct State {
         var progress: BackupProgress?
@@ -269,7 +269,7 @@ package final class BackupExporter: Sendable {
         var offset: UInt64 = 0
         var blockChecksums: [UInt32] = []
         while offset < body.length {
-            let count = Int(min(body.length - offset, UInt64(ObjectDataReader.byteCountMax)))
+            let count = Int(min(body.length - offset, UInt64(Self.chunkByteCount)))
             let bytes = try await source.read(body, at: offset, byteCount: count, &reader)
             let first = UInt64(blockChecksums.count)
             blockChecksums += try await Self.blocking(on: threads) { () throws(BackupError) in

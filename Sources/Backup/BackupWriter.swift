@@ -7,7 +7,7 @@ import Synchronization
 /// Writes a backup file front to back under a temporary name. Used by one thread at a time; all calls block.
 final class BackupWriter: Sendable {
     /// The disk is asked to begin writing after so much, so that nothing waits long behind it.
-    private static let writebackByteCount: UInt64 = 1 << 20
+    private static let writebackByteCount: UInt64 = 256 << 10
 
     private struct Progress {
         var offset: UInt64 = 0
