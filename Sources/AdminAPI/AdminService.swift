@@ -33,7 +33,8 @@ package struct AdminService: HTTPRequestHandler {
     ///   - logger: of the audit.
     package init(
         version: String, metrics: PrometheusMetricsFactory, readiness: @escaping @Sendable () async -> Readiness,
-        cluster: (any ClusterAdministration)? = nil, snapshots: (any SnapshotAdministration)? = nil, credentials: AdminCredentials = .none, logger: Logger
+        cluster: (any ClusterAdministration)? = nil, snapshots: (any SnapshotAdministration)? = nil,
+        credentials: AdminCredentials = .none, logger: Logger
     ) {
         self.version = version
         self.metrics = metrics

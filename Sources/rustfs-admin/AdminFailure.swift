@@ -26,7 +26,7 @@ enum AdminFailure: Error {
             case 401, 403: .notPermitted
             case 400, 413, 415: .usage
             case 503: .unavailable
-            case 404, 405, 409: .refused
+            case 404, 405, 409, 500, 507: .refused
             default: .badAnswer
             }
         }

@@ -13,6 +13,7 @@ struct OperationBench {
     static let token = "a-token-of-sixteen-characters"
 
     let cluster: FakeCluster
+    let snapshots = FakeSnapshots()
     let log = RecordedLog()
     let service: AdminService
 
@@ -21,7 +22,7 @@ struct OperationBench {
         self.cluster = cluster
         service = AdminService(
             version: "1.2.3", metrics: PrometheusMetricsFactory(), readiness: { .ready }, cluster: inCluster ? cluster : nil,
-            credentials: credentials, logger: Logger(label: "test") { [log] _ in log })
+            snapshots: snapshots, credentials: credentials, logger: Logger(label: "test") { [log] _ in log })
     }
 
     static func credentials(_ token: String?, certificates: Bool = false, loopback: Bool = false) -> AdminCredentials {

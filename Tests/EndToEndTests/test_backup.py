@@ -12,6 +12,7 @@ import threading
 import pytest
 
 from support.backups import ask, create, inspect, progress, restore, run
+from support.admin import rustfs_admin
 from support.bodies import BLOCK_BYTES, get, put, wait_for_same_bodies
 from support.cluster import BINARY, ENVIRONMENT, Cluster, wait_until
 
@@ -237,14 +238,14 @@ def test_a_restore_that_was_killed_is_refused_by_name_until_it_is_removed(file, 
 def test_a_running_node_refuses_what_cannot_be_written(own_cluster, workspace):
     cluster = own_cluster(1)
     node = start(cluster, local(cluster))
-    assert progress(node) == {}
+    assert node.admin("/metadata/snapshots")[0] == 404
     taken = cluster.directory / "taken.snap"
     taken.write_text("mine")
     refused = [
         ({"path": "relative.snap"}, 400, "absolute"), ({"path": str(cluster.directory / "name")}, 400, ".snap"),
         ({"path": str(cluster.directory / "none" / "a.snap")}, 400, "no directory"), ({"path": str(taken)}, 409, "never overwritten"),
-        ({}, 400, "Expected"), (b"[", 400, "Expected"), ({"path": 5}, 400, "Expected"),
-        ({"path": str(cluster.directory / "a.snap"), "rate_mib": 0}, 400, "Expected"),
+        ({}, 400, "'path' is missing"), (b"[", 400, "no JSON object"), ({"path": 5}, 400, "'path' must be a text"),
+        ({"path": str(cluster.directory / "a.snap"), "rate_mib": 0}, 400, "from 1 to 100000"),
     ]
     for document, status, words in refused:
         found, answer = ask(node, document)
@@ -256,7 +257,7 @@ def test_a_running_node_refuses_what_cannot_be_written(own_cluster, workspace):
     assert node.client().request("PUT", f"/{BUCKET}").status == 200
     assert put(node, f"/{BUCKET}/large", os.urandom(20 * MIB)).status == 200
     path = cluster.directory / "slow.snap"
-    assert ask(node, {"path": str(path), "with_data": True, "rate_mib": 1})[0] == 202
+    assert ask(node, {"path": str(path), "with_data": True, "rate_mib": 1})[0] == 200
     found, answer = ask(node, {"path": str(cluster.directory / "b.snap")})
     assert found == 409 and answer["code"] == "Busy" and str(path) in answer["message"]
     now = progress(node)
@@ -271,7 +272,7 @@ def test_a_node_that_is_killed_while_it_writes_one_starts_and_writes_another(own
     node = start(cluster, local(cluster))
     contents = fill(node)
     path = cluster.directory / "killed.snap"
-    assert ask(node, {"path": str(path), "with_data": True, "rate_mib": 1})[0] == 202
+    assert ask(node, {"path": str(path), "with_data": True, "rate_mib": 1})[0] == 200
     wait_until(lambda: progress(node)["bytes_done"] > 0, 30, "it has begun")
     node.kill()
     assert not path.exists() and len(list(cluster.directory.glob("killed.snap.*.partial"))) == 1
@@ -312,7 +313,7 @@ def test_memory_does_not_grow_with_what_is_written(own_cluster):
             return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
 
     before, peak, path = resident(), 0, cluster.directory / "large.snap"
-    assert ask(node, {"path": str(path), "with_data": True, "rate_mib": 300})[0] == 202
+    assert ask(node, {"path": str(path), "with_data": True, "rate_mib": 300})[0] == 200
 
     def is_over():
         nonlocal peak
@@ -324,3 +325,25 @@ def test_memory_does_not_grow_with_what_is_written(own_cluster):
     assert peak - before < 48 * MIB, f"{(peak - before) / MIB:.0f} MiB more"
     assert peak_bytes("snapshot", "inspect", "--path", path) < 128 * MIB
     assert peak_bytes("restore", "--path", path, "--data-dir", cluster.directory / "restored") < 192 * MIB
+
+
+def test_the_command_writes_one_and_says_what_came_of_it(own_cluster):
+    cluster = own_cluster()
+    cluster.start()
+    contents = fill(cluster.nodes[0])
+    path = cluster.directory / "by-command.snap"
+    node = cluster.nodes[1]
+    done = rustfs_admin("metadata", "snapshot", "create", "--path", path, "--with-data", "--rate-mib", 100, node=node)
+    assert done.code == 0, done
+    assert f"{path}: snapshot " in done.out and inspect(path)["objects"] == len(contents)
+    again = rustfs_admin("metadata", "snapshot", "create", "--path", path, node=node)
+    assert again.code == 1 and "exists already and is never overwritten" in again.err, again
+    other = cluster.directory / "as-json.snap"
+    shown = rustfs_admin("metadata", "snapshot", "create", "--path", other, "--output", "json", node=node)
+    assert shown.code == 0 and shown.document["state"] == "done" and shown.document["bytes_total"] == other.stat().st_size
+    assert node.status()["snapshot_export"]["path"] == str(other)
+    for mistake, code in ((["--path", "relative.snap"], 64), ([], 64), (["--path", "/nowhere/x.snap", "--rate-mib", "0"], 64)):
+        refused = rustfs_admin("metadata", "snapshot", "create", *mistake, node=node)
+        assert refused.code == code and refused.err, refused
+    absent = rustfs_admin("metadata", "snapshot", "create", "--path", "/nowhere/at/all.snap", node=node)
+    assert absent.code != 0 and "/nowhere/at" in absent.err, absent

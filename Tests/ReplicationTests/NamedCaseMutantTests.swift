@@ -33,6 +33,9 @@ struct NamedCaseMutantTests {
         Case("SnapshotTests.chunkOfAnother", "replica/mixes-chunks") { try SnapshotTests().chunkOfAnother() },
         Case("SnapshotTests.slowerThanTheLog", "replica/cuts-log-while-sending") { try SnapshotTests().slowerThanTheLog() },
         Case("SnapshotTests.atMostTwo", "replica/sends-to-all") { try SnapshotTests().atMostTwo() },
+        Case("MembershipTests.removedThoughNeeded", "replica/removes-without-bodies") {
+            try MembershipTests().removedThoughNeeded()
+        },
         Case("StalenessTests.appliedCounts", "replica/ignores-applied-in-staleness") { try StalenessTests().appliedCounts() },
     ]
 

@@ -36,7 +36,8 @@ struct ModuleTests {
         ],
         "rustfs-simulate": ["SimulationKit"],
         "rustfs-metadata": [
-            "AdminAPI", "AdminDocuments", "Backup", "CMalloc", "Configuration", "FileSystem", "HTTPServer", "KeyValueStore", "Metadata",
+            "AdminAPI", "AdminDocuments", "Backup", "CMalloc", "Configuration", "FileSystem", "HTTPServer", "KeyValueStore",
+            "Metadata",
             "ObjectDataStore",
             "PeerTransport", "Raft", "Replication", "S3API", "Telemetry",
         ],

@@ -4,7 +4,8 @@ import NIOHTTP1
 extension AdminRoute {
     static let snapshot = AdminRoute(.GET, "/metadata/snapshots", action: "snapshot-progress") { call throws(AdminError) in
         guard let export = try call.snapshots.export else {
-            throw AdminError(.notFound, "NoSnapshot", "No snapshot was asked for since this node started: POST here asks for one.")
+            throw AdminError(
+                .notFound, "NoSnapshot", "No snapshot was asked for since this node started: POST here asks for one.")
         }
         return AdminJSON.encode(export)
     }

@@ -6,7 +6,8 @@ struct SnapshotCommands: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "snapshot",
         abstract: "The state of the cluster as a file.",
-        discussion: "`rustfs-metadata snapshot inspect` looks at a file, `rustfs-metadata restore` makes a data directory of one.",
+        discussion:
+            "`rustfs-metadata snapshot inspect` looks at a file, `rustfs-metadata restore` makes a data directory of one.",
         subcommands: [CreateSnapshot.self])
 }
 
@@ -45,7 +46,8 @@ struct CreateSnapshot: AdminCommand {
             }
             if export.state == .running {
                 guard clock.now < end else {
-                    throw .unknown("The time is over, and the node goes on writing: GET /metadata/snapshots tells how far it is.")
+                    throw .unknown(
+                        "The time is over, and the node goes on writing: GET /metadata/snapshots tells how far it is.")
                 }
                 if Console.showsProgress { Console.redraw(Self.line(export)) }
                 try? await Task.sleep(for: .milliseconds(Self.lookMilliseconds))
@@ -58,7 +60,8 @@ struct CreateSnapshot: AdminCommand {
 
     private func show(_ export: SnapshotExportDocument, _ bytes: [UInt8]) throws(AdminFailure) {
         if let error = export.error {
-            throw .answered(status: 409, AdminErrorDocument(code: "SnapshotFailed", message: "The snapshot was not written: \(error)"))
+            throw .answered(
+                status: 409, AdminErrorDocument(code: "SnapshotFailed", message: "The snapshot was not written: \(error)"))
         }
         guard connection.output == .table else { return Console.write(bytes: bytes) }
         Console.write(
