@@ -296,7 +296,7 @@ class Bench:
         parts = {
             "etcd": rates.versus_etcd, "batches": rates.batches, "alone": rates.alone, "failover": faults.failover,
             "lag": faults.lag, "late": faults.late, "large": bodies.throughput, "large-memory": bodies.memory,
-            "large-beside": bodies.beside, "watching": operations.watching,
+            "large-beside": bodies.beside, "watching": operations.watching, "transfers": operations.transfers,
             "backup": backup.beside,
         }
         for name in self.options.cluster_parts or parts:
