@@ -4,6 +4,8 @@ package import NIOHTTP1
 /// Codes and statuses are those of the S3 API reference, "Error responses".
 package struct S3Error: Error, Sendable, Equatable {
     package var code: String
+    /// Something was not to be had that may be there when it is asked for again, or be needed no more.
+    var isUnavailable = false
     package var status: HTTPResponseStatus
     package var message: String
     /// Further elements of the error document, in order (`BucketName`, `Key`, `ArgumentName`, `ArgumentValue`, `StringToSign` …).

@@ -8,6 +8,10 @@ extension S3Operations {
 
     /// CopyObject: a version's bytes under another key, or other metadata on the same one.
     package func copyObject(_ request: S3Request) async throws(S3Error) -> HTTPResponse {
+        try await retryingLookup(request) { request throws(S3Error) in try await copy(request) }
+    }
+
+    private func copy(_ request: S3Request) async throws(S3Error) -> HTTPResponse {
         let bucket = try request.bucketReference()
         let key = try request.objectKey()
         let source = try CopySource(header: request.headers.first(name: "x-amz-copy-source") ?? "")

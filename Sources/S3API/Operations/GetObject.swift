@@ -6,6 +6,28 @@ import NIOHTTP1
 extension S3Operations {
     /// GetObject: the bytes of a version, whole or a range of them.
     package func getObject(_ request: S3Request) async throws(S3Error) -> HTTPResponse {
+        try await retryingLookup(request) { request throws(S3Error) in try await send(request) }
+    }
+
+    /// Looks an object up again, in the newest state, if its body was to be had nowhere: it may have been overwritten or deleted after the
+    /// lookup, on a node that did not have the body yet.
+    func retryingLookup(
+        _ request: S3Request, _ answer: (S3Request) async throws(S3Error) -> HTTPResponse
+    ) async throws(S3Error) -> HTTPResponse {
+        var request = request
+        for _ in 0..<Self.lookupRetryCount {
+            do throws(S3Error) { return try await answer(request) } catch {
+                guard error.isUnavailable else { throw error }
+                request.read = .linearizable
+            }
+        }
+        return try await answer(request)
+    }
+
+    /// Each needs another change of the same object in between.
+    private static var lookupRetryCount: Int { 2 }
+
+    private func send(_ request: S3Request) async throws(S3Error) -> HTTPResponse {
         let read = try ObjectRead(request)
         let target = read.target
         let (info, reader) = try await request.answering { () async throws(MetadataError) in

@@ -5,6 +5,10 @@ import NIOHTTP1
 extension S3Operations {
     /// UploadPartCopy: bytes of a version become a part, without passing through the client.
     package func uploadPartCopy(_ request: S3Request) async throws(S3Error) -> HTTPResponse {
+        try await retryingLookup(request) { request throws(S3Error) in try await copyPart(request) }
+    }
+
+    private func copyPart(_ request: S3Request) async throws(S3Error) -> HTTPResponse {
         let number = try request.requiredPartNumber()
         let upload = try request.uploadReference()
         let source = try CopySource(header: request.headers.first(name: "x-amz-copy-source") ?? "")

@@ -103,6 +103,7 @@ extension S3Error {
             self.init(
                 "ServiceUnavailable", .serviceUnavailable, "Service is unable to handle request. Please try again.",
                 headers: [Detail("Retry-After", "1")])
+            isUnavailable = true
         case .staleRead:
             self.init(
                 "ServiceUnavailable", .serviceUnavailable,

@@ -43,6 +43,8 @@ final class MemoryEngine: MetadataEngine {
         var reportedSize: UInt64?
         /// Reads of stored bodies from this offset on fail.
         var damagedFrom: UInt64 = .max
+        /// Of each of the next lookups: the body that it finds is to be had nowhere, and what is deleted then.
+        var vanishing: [DeleteObject?] = []
     }
 
     let state = Mutex(State())
@@ -153,10 +155,13 @@ final class MemoryEngine: MetadataEngine {
             let version = try state.find(request.bucket, request.key, request.versionID)
             var isInline = version.parts.isEmpty
             if case .stored = version.put?.body { isInline = false }
-            return (
-                try state.info(of: version, request),
-                Reader(content: version.content, isInline: isInline, damagedFrom: state.damagedFrom)
-            )
+            var reader = Reader(content: version.content, isInline: isInline, damagedFrom: state.damagedFrom)
+            let info = try state.info(of: version, request)
+            if !state.vanishing.isEmpty {
+                reader.isGone = true
+                if let delete = state.vanishing.removeFirst() { _ = try state.delete(delete) }
+            }
+            return (info, reader)
         }
     }
 
@@ -231,10 +236,12 @@ final class MemoryEngine: MetadataEngine {
         var content: ByteBuffer
         var isInline: Bool
         var damagedFrom: UInt64
+        var isGone = false
 
         var inlineBytes: ByteBuffer? { isInline ? content : nil }
 
         func read(at offset: UInt64, maxByteCount: Int) async throws(MetadataError) -> ByteBuffer {
+            guard !isGone else { throw MetadataError(.unavailable) }
             guard offset < damagedFrom else { throw MetadataError(.corruption) }
             let count = min(maxByteCount, content.readableBytes - Int(offset), 64 << 10)
             return content.getSlice(at: content.readerIndex + Int(offset), length: count) ?? ByteBuffer()

@@ -162,6 +162,29 @@ struct ObjectOperationTests {
         #expect(service.engine.bodyCount == 1)
     }
 
+    @Test("An object whose body has gone since it was looked up is looked up again", arguments: [true, false])
+    func overtaken(isCopied: Bool) async throws {
+        let service = try await OperationsHarness()
+        let (target, headers): (String, HTTPHeaders) =
+            isCopied ? ("/bucket/copy", ["x-amz-copy-source": "/bucket/key"]) : ("/bucket/key", [:])
+        func put(_ byte: UInt8) async throws {
+            try await service.send(
+                .PUT, "/bucket/key", body: OperationsHarness.collected([UInt8](repeating: byte, count: 500_000)))
+        }
+        let delete = DeleteObject(
+            bucket: BucketReference(name: "bucket", requiredOwner: nil), key: ObjectKey(validated: Array("key".utf8)),
+            owner: OperationsHarness.alice.owner)
+        try await put(1)
+        service.engine.state.withLock { $0.vanishing = [nil, nil] }
+        #expect(try await service.send(isCopied ? .PUT : .GET, target, headers).status == 200)
+        service.engine.state.withLock { $0.vanishing = [nil, nil, nil] }
+        let lost = try await service.refusal(isCopied ? .PUT : .GET, target, headers)
+        #expect(lost?.code == "ServiceUnavailable" && lost?.status == .serviceUnavailable)
+        service.engine.state.withLock { $0.vanishing = [delete] }
+        let gone = try await service.refusal(isCopied ? .PUT : .GET, target, headers)
+        #expect(gone?.code == "NoSuchKey")
+    }
+
     // MARK: Ranges
 
     @Test("Ranges of small and large objects are the bytes asked for", arguments: [1000, 1_500_000])
