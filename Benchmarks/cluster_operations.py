@@ -66,7 +66,7 @@ class Operations:
 
     def scrape(self, cluster, member):
         """Seconds of CPU, less what the node spends on doing nothing."""
-        pid = cluster.pids()[member]
+        pid = cluster.pids[member]
 
         def spent(work):
             cpu, begin = processor_seconds(pid), time.monotonic()
