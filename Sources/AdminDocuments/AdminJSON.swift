@@ -4,9 +4,12 @@ import Foundation
 /// people with curl.
 package enum AdminJSON {
     /// Documents are of numbers and strings, which can always be encoded.
-    package static func encode(_ document: some Encodable) -> [UInt8] {
+    ///
+    /// - Parameter isPretty: a line for each member.
+    package static func encode(_ document: some Encodable, isPretty: Bool = false) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        if isPretty { encoder.outputFormatting.insert(.prettyPrinted) }
         encoder.keyEncodingStrategy = .convertToSnakeCase
         return (try? encoder.encode(document)).map { Array($0) + [UInt8(ascii: "\n")] } ?? []
     }

@@ -1,3 +1,4 @@
+import AdminDocuments
 import ArgumentParser
 import Backup
 import FileSystem
@@ -51,25 +52,25 @@ struct SnapshotReport {
     private struct Document: Encodable {
         var path: String
         var id: String
-        var format_version: UInt32
+        var formatVersion: UInt32
         var bytes: UInt64
         var created: String
         var program: String
-        var cluster_id: String?
-        var cluster_version: UInt32?
+        var clusterId: String?
+        var clusterVersion: UInt32?
         var term: UInt64?
         var index: UInt64
         var digest: String
-        var schema_version: UInt32
+        var schemaVersion: UInt32
         var buckets: UInt64
         var objects: UInt64
         var versions: UInt64
-        var object_bytes: UInt64
+        var objectBytes: UInt64
         var bodies: UInt64
-        var body_bytes: UInt64
-        var with_data: Bool
-        var store_files: Int
-        var store_bytes: UInt64
+        var bodyBytes: UInt64
+        var withData: Bool
+        var storeFiles: Int
+        var storeBytes: UInt64
         var verified: Bool
     }
 
@@ -79,38 +80,38 @@ struct SnapshotReport {
         let header = file.header
         let created = Date(timeIntervalSince1970: Double(header.created) / 1000)
         document = Document(
-            path: file.path, id: file.end.id, format_version: BackupFormat.version, bytes: header.fileByteCount,
-            created: created.formatted(.iso8601), program: header.program, cluster_id: header.cluster.map { "\($0.id)" },
-            cluster_version: header.cluster?.version, term: header.cluster?.term, index: header.index,
-            digest: header.digest.hexadecimal, schema_version: header.schemaVersion, buckets: header.figures.buckets,
-            objects: header.figures.objects, versions: header.figures.versions, object_bytes: header.figures.bytes,
-            bodies: header.figures.bodies, body_bytes: header.figures.bodyBytes, with_data: header.hasBodies,
-            store_files: header.files.count, store_bytes: header.storeByteCount, verified: isVerified)
+            path: file.path, id: file.end.id, formatVersion: BackupFormat.version, bytes: header.fileByteCount,
+            created: created.formatted(.iso8601), program: header.program, clusterId: header.cluster.map { "\($0.id)" },
+            clusterVersion: header.cluster?.version, term: header.cluster?.term, index: header.index,
+            digest: header.digest.hexadecimal, schemaVersion: header.schemaVersion, buckets: header.figures.buckets,
+            objects: header.figures.objects, versions: header.figures.versions, objectBytes: header.figures.bytes,
+            bodies: header.figures.bodies, bodyBytes: header.figures.bodyBytes, withData: header.hasBodies,
+            storeFiles: header.files.count, storeBytes: header.storeByteCount, verified: isVerified)
     }
 
     func write(_ output: Snapshot.Output) {
         switch output {
-        case .json: print(String(decoding: JSONDocument.encode(document, pretty: true), as: UTF8.self), terminator: "")
+        case .json: print(String(decoding: AdminJSON.encode(document, isPretty: true), as: UTF8.self), terminator: "")
         case .text: for (name, value) in lines { print(name.padding(toLength: 10, withPad: " ", startingAt: 0) + value) }
         }
     }
 
     private var lines: [(String, String)] {
-        let origin = document.cluster_id.map { "cluster \($0) (version \(document.cluster_version ?? 0))" } ?? "a single node"
+        let origin = document.clusterId.map { "cluster \($0) (version \(document.clusterVersion ?? 0))" } ?? "a single node"
         let term = document.term.map { " of term \($0)" } ?? ""
         let bodies =
             document.bodies == 0
             ? "none"
-            : "\(document.bodies) of \(document.body_bytes) bytes, \(document.with_data ? "in the file" : "not in the file")"
+            : "\(document.bodies) of \(document.bodyBytes) bytes, \(document.withData ? "in the file" : "not in the file")"
         return [
-            ("file", "\(document.path), \(document.bytes) bytes, format \(document.format_version)"), ("id", document.id),
+            ("file", "\(document.path), \(document.bytes) bytes, format \(document.formatVersion)"), ("id", document.id),
             ("created", "\(document.created) by \(document.program)"), ("of", origin), ("index", "\(document.index)\(term)"),
-            ("digest", "\(document.digest), schema \(document.schema_version)"),
+            ("digest", "\(document.digest), schema \(document.schemaVersion)"),
             (
                 "content",
-                "\(document.buckets) buckets, \(document.objects) objects, \(document.versions) versions of \(document.object_bytes) bytes"
+                "\(document.buckets) buckets, \(document.objects) objects, \(document.versions) versions of \(document.objectBytes) bytes"
             ),
-            ("bodies", bodies), ("store", "\(document.store_files) files of \(document.store_bytes) bytes"),
+            ("bodies", bodies), ("store", "\(document.storeFiles) files of \(document.storeBytes) bytes"),
             ("checked", document.verified ? "every checksum is right" : "beginning and end only"),
         ]
     }

@@ -1,7 +1,6 @@
 import AdminAPI
 import AdminDocuments
 import Backup
-import Foundation
 import NIOHTTP1
 
 /// Has snapshots written to files, as the administration interface asks.
@@ -49,16 +48,5 @@ extension SnapshotExportDocument {
         self.init(
             path: progress.request.path, withData: progress.request.withData, state: state, index: progress.index,
             bytesDone: done, bytesTotal: progress.fileByteCount, id: id, error: failure)
-    }
-}
-
-/// A JSON document for people with curl: keys in order, a line feed at its end.
-enum JSONDocument {
-    static func encode(_ document: some Encodable, pretty: Bool = false) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting =
-            pretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
-        // Numbers and strings can always be encoded.
-        return (try? encoder.encode(document)).map { Array($0) + [UInt8(ascii: "\n")] } ?? []
     }
 }

@@ -21,7 +21,7 @@ package struct ReplicationMetrics: Sendable {
     /// A batch is in the store, and readers see it.
     func applied(_ count: Int, index: LogIndex, in duration: Duration) {
         applyBatchSize.record(count)
-        applyDuration.recordNanoseconds(duration.nanoseconds)
+        applyDuration.record(duration: duration)
         appliedIndex.record(Int64(clamping: index.rawValue))
     }
 
@@ -34,18 +34,11 @@ package struct ReplicationMetrics: Sendable {
 
     /// The log has made something durable.
     func wrote(_ round: LogWriter.Round) {
-        logWriteDuration.recordNanoseconds(round.duration.nanoseconds)
+        logWriteDuration.record(duration: round.duration)
         logWriteSize.record(round.byteCount)
     }
 
     /// - Parameter nanoseconds: from the call to its outcome.
     func wrote(nanoseconds: Int64) { writeLatency.recordNanoseconds(nanoseconds) }
     func confirmedRead(nanoseconds: Int64) { readLatency.recordNanoseconds(nanoseconds) }
-}
-
-extension Duration {
-    fileprivate var nanoseconds: Int64 {
-        let (seconds, isTooMuch) = components.seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        return isTooMuch ? .max : seconds + components.attoseconds / 1_000_000_000
-    }
 }

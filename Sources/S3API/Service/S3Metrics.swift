@@ -34,9 +34,6 @@ final class S3Metrics: Sendable {
     ///   - error: the code of the error document.
     ///   - begin: when the request was there, but for what of its body is streamed.
     func record(_ operation: S3Operation?, status: HTTPResponseStatus, error: String?, since begin: ContinuousClock.Instant) {
-        let elapsed = (ContinuousClock.now - begin).components
-        let nanoseconds = elapsed.seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        let duration = nanoseconds.overflow ? Int64.max : nanoseconds.partialValue + elapsed.attoseconds / 1_000_000_000
         let outcome = Outcome(operation: operation?.metricsName ?? "Unknown", status: status.code, error: error)
         let (counter, timer) = state.withLock { state in
             (
@@ -45,7 +42,7 @@ final class S3Metrics: Sendable {
             )
         }
         counter.increment()
-        timer.recordNanoseconds(duration)
+        timer.record(duration: ContinuousClock.now - begin)
     }
 
     private func makeCounter(_ outcome: Outcome, _ state: inout State) -> Counter {
