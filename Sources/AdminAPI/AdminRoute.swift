@@ -29,6 +29,7 @@ package struct AdminRoute: Sendable {
     /// In the order of docs/admin-api.yaml.
     package static let all: [AdminRoute] = [
         .lag, .verify, .addNode, .removeNode, .replaceNode, .changeAddress, .transferLeadership, .snapshot, .createSnapshot,
+        .restore, .restoreSnapshot,
     ]
 
     /// The text that stands in the place of `{id}`, empty where the path has none; nil: it is another path.
@@ -70,7 +71,7 @@ struct AdminCall: Sendable {
     var snapshots: any SnapshotAdministration {
         get throws(AdminError) {
             guard let snapshotsIfAny else {
-                throw AdminError(.notFound, "NotFound", "This server writes no snapshots to files.")
+                throw AdminError(.notFound, "NotFound", "This server has no snapshots in files.")
             }
             return snapshotsIfAny
         }

@@ -65,6 +65,7 @@ package struct AdminService: HTTPRequestHandler {
             guard let cluster else { return error(AdminError.notInCluster, request) }
             var status = await cluster.clusterStatus()
             status.snapshotExport = snapshots?.export
+            status.restore = snapshots?.restore
             return reply(.ok, "application/json", AdminJSON.encode(status), request)
         case .version:
             return reply(

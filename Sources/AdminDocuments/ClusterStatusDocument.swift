@@ -107,6 +107,8 @@ package struct ClusterStatusDocument: Codable, Sendable, Equatable {
     package var bodies: Bodies
     /// A snapshot that this node was asked to write to a file since it started.
     package var snapshotExport: SnapshotExportDocument?
+    /// The restore that this node was asked for last.
+    package var restore: RestoreDocument?
 
     package init(
         clusterId: String?, nodeId: UInt64, state: String, reason: String?, leaderId: UInt64?, term: UInt64,

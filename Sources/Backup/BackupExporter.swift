@@ -61,7 +61,7 @@ package final class BackupExporter: Sendable {
         let threads = NIOThreadPool(numberOfThreads: 1)
         threads.start()
         do throws(BackupError) {
-            let directory = try await Self.blocking(on: threads) { () throws(BackupError) in
+            let directory = try await BackupError.blocking(on: threads) { () throws(BackupError) in
                 // Of this thread alone, on Linux.
                 _ = setpriority(Int32(PRIO_PROCESS.rawValue), 0, 10)
                 return try Self.check(request.path, fileSystem)
@@ -171,7 +171,7 @@ package final class BackupExporter: Sendable {
         _ request: BackupRequest, in directory: String, _ threads: NIOThreadPool
     ) async throws(BackupError) -> BackupFile {
         let source = source
-        let exported = try await Self.blocking(on: threads) { () throws(BackupError) in try ExportedState(source) }
+        let exported = try await BackupError.blocking(on: threads) { () throws(BackupError) in try ExportedState(source) }
         let result: Result<BackupFile, BackupError>
         do throws(BackupError) {
             result = .success(try await write(exported, request, in: directory, threads))
@@ -184,7 +184,7 @@ package final class BackupExporter: Sendable {
         _ exported: ExportedState, _ request: BackupRequest, in directory: String, _ threads: NIOThreadPool
     ) async throws(BackupError) -> BackupFile {
         let (source, program, created) = (source, program, clock())
-        let header = try await Self.blocking(on: threads) { () throws(BackupError) in
+        let header = try await BackupError.blocking(on: threads) { () throws(BackupError) in
             let header = try exported.makeHeader(request, source, program: program, created: created)
             let available = try BackupError.files { () throws(FileSystemError) in
                 try source.fileSystem.availableByteCount(at: directory)
@@ -198,15 +198,15 @@ package final class BackupExporter: Sendable {
             progress.index = header.index
             progress.fileByteCount = header.fileByteCount
         }
-        let writer = try await Self.blocking(on: threads) { () throws(BackupError) in
+        let writer = try await BackupError.blocking(on: threads) { () throws(BackupError) in
             try BackupWriter(request.path, in: directory, fileSystem: source.fileSystem)
         }
         do throws(BackupError) {
-            try await Self.blocking(on: threads) { () throws(BackupError) in try writer.write(header.encode()) }
+            try await BackupError.blocking(on: threads) { () throws(BackupError) in try writer.write(header.encode()) }
             var pace = BackupPace(bytesPerSecond: request.bytesPerSecond)
             for file in header.files { try await copy(file, of: exported, to: writer, &pace, threads) }
             if header.hasBodies { try await copyBodies(of: exported, to: writer, &pace, threads) }
-            return try await Self.blocking(on: threads) { () throws(BackupError) in
+            return try await BackupError.blocking(on: threads) { () throws(BackupError) in
                 let end = try writer.finish()
                 return BackupFile(header, end, path: request.path)
             }
@@ -222,14 +222,14 @@ package final class BackupExporter: Sendable {
     ) async throws(BackupError) {
         let path = "\(exported.directory)/\(file.name)"
         let fileSystem = source.fileSystem
-        let opened = try await Self.blocking(on: threads) { () throws(BackupError) in
+        let opened = try await BackupError.blocking(on: threads) { () throws(BackupError) in
             try BackupError.files { () throws(FileSystemError) in try fileSystem.open(path, .read) }
         }
         var (done, checksum): (UInt64, UInt32) = (0, 0)
         while done < file.byteCount {
             let (place, seed) = (done, checksum)
             let count = Int(min(file.byteCount - done, UInt64(Self.chunkByteCount)))
-            checksum = try await Self.blocking(on: threads) { () throws(BackupError) in
+            checksum = try await BackupError.blocking(on: threads) { () throws(BackupError) in
                 let bytes = try BackupError.files { () throws(FileSystemError) in
                     try opened.readBytes(at: place, byteCount: count)
                 }
@@ -241,7 +241,7 @@ package final class BackupExporter: Sendable {
             try await written(count, writer, &pace)
         }
         let sum = checksum
-        try await Self.blocking(on: threads) { () throws(BackupError) in
+        try await BackupError.blocking(on: threads) { () throws(BackupError) in
             var bytes: [UInt8] = []
             bytes.appendLittleEndian(sum)
             try writer.write(bytes)
@@ -254,7 +254,8 @@ package final class BackupExporter: Sendable {
         var last: BodyID?
         while true {
             let after = last
-            let page = try await Self.blocking(on: threads) { () throws(BackupError) in try exported.bodies(after: after) }
+            let page = try await BackupError.blocking(on: threads) { () throws(BackupError) in try exported.bodies(after: after)
+            }
             if page.isEmpty { return }
             for body in page { try await copy(body, to: writer, &pace, threads) }
             last = page.last?.id
@@ -264,7 +265,7 @@ package final class BackupExporter: Sendable {
     private func copy(
         _ body: StoredBody, to writer: BackupWriter, _ pace: inout BackupPace, _ threads: NIOThreadPool
     ) async throws(BackupError) {
-        try await Self.blocking(on: threads) { () throws(BackupError) in try writer.writeHead(of: body) }
+        try await BackupError.blocking(on: threads) { () throws(BackupError) in try writer.writeHead(of: body) }
         var reader: ObjectDataReader?
         var offset: UInt64 = 0
         var blockChecksums: [UInt32] = []
@@ -272,7 +273,7 @@ package final class BackupExporter: Sendable {
             let count = Int(min(body.length - offset, UInt64(Self.chunkByteCount)))
             let bytes = try await source.read(body, at: offset, byteCount: count, &reader)
             let first = UInt64(blockChecksums.count)
-            blockChecksums += try await Self.blocking(on: threads) { () throws(BackupError) in
+            blockChecksums += try await BackupError.blocking(on: threads) { () throws(BackupError) in
                 try writer.write(bytes)
                 return BodyFormat.blockChecksums(bytes, id: body.id, firstBlock: first)
             }
@@ -280,21 +281,12 @@ package final class BackupExporter: Sendable {
             try await written(count, writer, &pace)
         }
         let checksums = blockChecksums
-        try await Self.blocking(on: threads) { () throws(BackupError) in try writer.writeChecksums(checksums) }
+        try await BackupError.blocking(on: threads) { () throws(BackupError) in try writer.writeChecksums(checksums) }
     }
 
     private func written(_ byteCount: Int, _ writer: BackupWriter, _ pace: inout BackupPace) async throws(BackupError) {
         let offset = writer.offset
         change { $0.writtenByteCount = offset }
         try await pace.spend(byteCount)
-    }
-
-    private static func blocking<Value: Sendable>(
-        on threads: NIOThreadPool, _ work: @escaping @Sendable () throws(BackupError) -> Value
-    ) async throws(BackupError) -> Value {
-        guard let outcome = await threads.runBlocking({ Result { () throws(BackupError) in try work() } }) else {
-            throw .stopped
-        }
-        return try outcome.get()
     }
 }

@@ -162,7 +162,7 @@ package struct BackupRestore: Sendable {
 
     private func write(_ file: OpenedBackup) async throws(BackupError) {
         var sections = BackupSections(of: file)
-        let first = try unpackStore(&sections)
+        let first = try sections.unpackStore(into: target.keyValuePath, fileSystem)
         try BackupError.files { () throws(FileSystemError) in try fileSystem.synchronizeDirectory(target.keyValuePath) }
         let store = try RestoredStore(at: target.keyValuePath, expecting: file)
         do throws(BackupError) {
@@ -172,24 +172,6 @@ package struct BackupRestore: Sendable {
             store.close()
             throw error
         }
-    }
-
-    /// - Returns: the section behind the store's files.
-    private func unpackStore(_ sections: inout BackupSections) throws(BackupError) -> BackupSections.Section? {
-        while let section = try sections.next() {
-            guard case .file(let file) = section else { return section }
-            let copy = try BackupError.files { () throws(FileSystemError) in
-                try fileSystem.open("\(target.keyValuePath)/\(file.name)", .createNew)
-            }
-            var offset: UInt64 = 0
-            while let bytes = try sections.read() {
-                let place = offset
-                try BackupError.files { () throws(FileSystemError) in try copy.write(bytes, at: place) }
-                offset += UInt64(bytes.count)
-            }
-            try BackupError.files { () throws(FileSystemError) in try copy.synchronize() }
-        }
-        return nil
     }
 
     private func writeBodies(

@@ -1,5 +1,5 @@
 import Checksum
-import FileSystem
+package import FileSystem
 import Metadata
 package import ObjectDataStore
 
@@ -43,6 +43,8 @@ package struct BackupSections {
             let next = file.header.files[fileCount]
             fileCount += 1
             begin(.file(next), next.byteCount)
+        } else if file.isStateAlone {
+            guard offset == contentEnd else { throw damaged("its parts are shorter than the whole") }
         } else if file.header.hasBodies, bodyCount < file.header.figures.bodies {
             bodyCount += 1
             let body = try readBodyHead()
@@ -75,7 +77,31 @@ package struct BackupSections {
         return bytes
     }
 
-    private var contentEnd: UInt64 { file.header.fileByteCount - UInt64(BackupFormat.endByteCount) }
+    private var contentEnd: UInt64 {
+        file.isStateAlone ? file.stateByteCount : file.header.fileByteCount - UInt64(BackupFormat.endByteCount)
+    }
+
+    /// Writes the store's files, durably, to a directory that has none of these names. The first thing to be done with the sections.
+    ///
+    /// - Returns: the section behind them.
+    package mutating func unpackStore(
+        into directory: String, _ fileSystem: any FileSystem
+    ) throws(BackupError) -> Section? {
+        while let section = try next() {
+            guard case .file(let file) = section else { return section }
+            let copy = try BackupError.files { () throws(FileSystemError) in
+                try fileSystem.open("\(directory)/\(file.name)", .createNew)
+            }
+            var offset: UInt64 = 0
+            while let bytes = try read() {
+                let place = offset
+                try BackupError.files { () throws(FileSystemError) in try copy.write(bytes, at: place) }
+                offset += UInt64(bytes.count)
+            }
+            try BackupError.files { () throws(FileSystemError) in try copy.synchronize() }
+        }
+        return nil
+    }
 
     private mutating func begin(_ section: Section, _ byteCount: UInt64) {
         current = section

@@ -35,7 +35,7 @@ package struct BackupSource: Sendable {
 
     /// Bytes of a body, from this node's file or, where that fails, from wherever the engine finds it: so many, at most
     /// `ObjectDataReader.byteCountMax`.
-    func read(
+    package func read(
         _ body: StoredBody, at offset: UInt64, byteCount: Int, _ reader: inout ObjectDataReader?
     ) async throws(BackupError) -> [UInt8] {
         var bytes: [UInt8] = []

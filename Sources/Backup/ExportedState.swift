@@ -1,10 +1,10 @@
-import FileSystem
+package import FileSystem
 import KeyValueStore
 import Metadata
-import ObjectDataStore
+package import ObjectDataStore
 
-/// A checkpoint of the store, open for reading, in a directory of its own that goes with it.
-struct ExportedState: Sendable {
+/// A state beside the live one, open for reading, in a directory of its own that goes with it: a checkpoint, or what is in a backup file.
+package struct ExportedState: Sendable {
     let directory: String
     let snapshot: RocksDBSnapshot
     private let store: RocksDBStore
@@ -30,6 +30,32 @@ struct ExportedState: Sendable {
         }
     }
 
+    /// The state in a backup file, of which every record has been read. Blocks.
+    ///
+    /// - Parameter keyValuePath: of the live store, beside which it is made.
+    /// - Throws: `.damaged`: the file was made of something else than it says.
+    package init(
+        of file: OpenedBackup, besideStoreAt keyValuePath: String, fileSystem: any FileSystem
+    ) throws(BackupError) {
+        directory = ExportedCheckpoints.makePath(in: keyValuePath)
+        self.fileSystem = fileSystem
+        do throws(BackupError) {
+            let directory = directory
+            try BackupError.files { () throws(FileSystemError) in try fileSystem.makeDirectory(directory) }
+            var sections = BackupSections(of: file)
+            _ = try sections.unpackStore(into: directory, fileSystem)
+            store = try Self.open(directory)
+            snapshot = store.makeSnapshot()
+        } catch {
+            try? fileSystem.removeAll(directory)
+            throw error
+        }
+        do throws(BackupError) { try file.check(snapshot) } catch {
+            remove()
+            throw error
+        }
+    }
+
     /// A store that is read once, and stays as it is.
     static func open(_ path: String) throws(BackupError) -> RocksDBStore {
         var options = RocksDBOptions()
@@ -41,7 +67,7 @@ struct ExportedState: Sendable {
     }
 
     /// Blocks.
-    func remove() {
+    package func remove() {
         store.close()
         try? fileSystem.removeAll(directory)
     }
@@ -70,7 +96,7 @@ struct ExportedState: Sendable {
     }
 
     /// The bodies that the state names, in order, behind one; empty at the end.
-    func bodies(after last: BodyID?) throws(BackupError) -> [StoredBody] {
+    package func bodies(after last: BodyID?) throws(BackupError) -> [StoredBody] {
         var bodies: [StoredBody] = []
         let start = last.map { KeySchema.body($0) + [0] } ?? []
         try StoredReferences.forEach(in: snapshot, from: start) { body in

@@ -22,6 +22,8 @@ package struct OpenedBackup: Sendable {
     package let end: BackupEnd
     let file: any File
     let headerByteCount: Int
+    /// What is open ends behind the store: see `init(openingStateOf:)`.
+    let isStateAlone: Bool
 
     package var summary: BackupFile { BackupFile(header, end, path: path) }
 
@@ -60,9 +62,50 @@ package struct OpenedBackup: Sendable {
         }
         guard let end, end.fileByteCount == byteCount else { throw .damaged(path: path, reason: "its end") }
         self.end = end
+        isStateAlone = false
         guard header.schemaVersion == KeySchema.schemaVersion else {
             throw .unknownSchema(path: path, header.schemaVersion)
         }
+    }
+
+    /// Opens the beginning of a backup file, up to the end of the store in it (`stateByteCount`): the state without bodies. Its bytes have
+    /// the checksums of the parts only, not the digest of the whole. Blocks.
+    ///
+    /// - Parameter id: of the whole file.
+    /// - Throws: as `init(opening:)`.
+    package init(openingStateOf path: String, id: UInt128, fileSystem: any FileSystem) throws(BackupError) {
+        self.path = path
+        let (file, byteCount, head) = try BackupError.files { () throws(FileSystemError) in
+            let file = try fileSystem.open(path, .read)
+            return (file, try file.byteCount(), try file.readBytes(at: 0, byteCount: BackupFormat.headByteCount))
+        }
+        self.file = file
+        try Self.checkMagic(head, hasEnd: false, path)
+        headerByteCount = Int(head.uint32(at: 12))
+        let bytes = try Self.readHeader(file, headerByteCount, of: byteCount, path)
+        let version = head.uint32(at: 8)
+        guard version == BackupFormat.version else { throw .unknownVersion(path: path, version) }
+        do throws(RecordDamage) { header = try BackupHeader(decoding: bytes) } catch {
+            throw .damaged(path: path, reason: "\(error)")
+        }
+        end = BackupEnd(fileByteCount: header.fileByteCount, digest: id)
+        isStateAlone = true
+        guard byteCount == stateByteCount else {
+            throw .cutShort(path: path, byteCount: byteCount, expected: stateByteCount)
+        }
+        guard header.schemaVersion == KeySchema.schemaVersion else {
+            throw .unknownSchema(path: path, header.schemaVersion)
+        }
+    }
+
+    /// Bytes up to the end of the store in it.
+    package var stateByteCount: UInt64 {
+        UInt64(headerByteCount) + header.storeByteCount + UInt64(BackupFormat.checksumByteCount * header.files.count)
+    }
+
+    /// Some of the bytes of the file as they are, without any comparison. Blocks.
+    package func bytes(at offset: UInt64, byteCount: Int) throws(BackupError) -> [UInt8] {
+        try BackupError.files { () throws(FileSystemError) in try file.readBytes(at: offset, byteCount: byteCount) }
     }
 
     /// A file that does not begin as one may still end as one.
@@ -99,11 +142,12 @@ package struct OpenedBackup: Sendable {
 
     /// Reads all of it and compares every checksum; nothing is kept. Blocks.
     ///
+    /// - Parameter read: is told of so many more bytes.
     /// - Throws: `.damaged`, `.cutShort`, `.fileSystem`.
-    package func verify() throws(BackupError) {
+    package func verify(_ read: (Int) -> Void = { _ in }) throws(BackupError) {
         var sections = BackupSections(of: self)
         while try sections.next() != nil {
-            while try sections.read() != nil {}
+            while let bytes = try sections.read() { read(bytes.count) }
         }
     }
 }

@@ -18,21 +18,10 @@ struct RestoredStore: Sendable {
         }
         store = opened
         snapshot = opened.makeSnapshot()
-        do throws(BackupError) { try check() } catch {
+        do throws(BackupError) { try file.check(snapshot) } catch {
             opened.close()
             throw error
         }
-    }
-
-    private func check() throws(BackupError) {
-        let snapshot = snapshot
-        let report = try BackupError.records { () throws(MetadataStoreFailure) in try StateChecker.check(snapshot) }
-        if let problem = report.problems.first {
-            throw .damaged(path: file.path, reason: "the state in it contradicts itself (\(problem))")
-        }
-        guard report.appliedIndex == file.header.index, report.digest == file.header.digest,
-            try BackupFigures(of: snapshot) == file.header.figures
-        else { throw .damaged(path: file.path, reason: "the state in it is not the one that its header tells of") }
     }
 
     /// - Throws: `.damaged` where the state does not name that body. As many are in the file as the state names, each once, so that none is
@@ -61,4 +50,19 @@ struct RestoredStore: Sendable {
     }
 
     func close() { store.close() }
+}
+
+extension OpenedBackup {
+    /// Looks whether a state is the one that the file tells of, and whole. Blocks for as long as it takes to read every record.
+    ///
+    /// - Throws: `.damaged`: the file was made of something else than it says.
+    func check(_ snapshot: RocksDBSnapshot) throws(BackupError) {
+        let report = try BackupError.records { () throws(MetadataStoreFailure) in try StateChecker.check(snapshot) }
+        if let problem = report.problems.first {
+            throw .damaged(path: path, reason: "the state in it contradicts itself (\(problem))")
+        }
+        guard report.appliedIndex == header.index, report.digest == header.digest,
+            try BackupFigures(of: snapshot) == header.figures
+        else { throw .damaged(path: path, reason: "the state in it is not the one that its header tells of") }
+    }
 }

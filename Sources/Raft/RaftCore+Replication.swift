@@ -98,7 +98,7 @@ extension RaftCore {
         guard !peers[position].isPaused, peers[position].fetch == .idle else { return false }
         let next = peers[position].next
         let isForgotten = next <= log.baseIndex.next && settings.mutations.contains(.ignoresBase) && log.baseIndex > .zero
-        guard log.term(at: next.previous) != nil, !isForgotten else { return sendSnapshot(to: position) }
+        guard log.term(at: next.previous) != nil, next > retiredIndex, !isForgotten else { return sendSnapshot(to: position) }
         guard next <= log.lastIndex, !(peers[position].state == .replicate && isWindowFull(position)) else {
             if evenEmpty { sendEntries([], to: position) }
             return evenEmpty
@@ -115,6 +115,13 @@ extension RaftCore {
             Array(log.cache.entries(from: next, to: log.lastIndex, byteCountMax: settings.messageByteCountMax)), to: position)
         return true
     }
+
+    /// Whoever lacks an entry up to that one gets a snapshot from now on, though the log may have it yet: what is needed to apply it is gone.
+    /// Such a snapshot must contain the entry.
+    package mutating func retire(upTo index: LogIndex) { retiredIndex = max(retiredIndex, index) }
+
+    /// Entries behind this one are sent; whoever lacks an earlier one gets a snapshot.
+    package var sendingBase: LogIndex { max(log.baseIndex, retiredIndex) }
 
     private func isWindowFull(_ position: Int) -> Bool {
         peers[position].inflights.isFull(settings) && !settings.mutations.contains(.ignoresWindow)

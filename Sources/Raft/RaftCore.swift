@@ -60,6 +60,8 @@ package struct RaftCore: Sendable {
     var responses: [Message] = []
     var unapplied = UnappliedBytes()
     var applyFetch = FetchState.idle
+    /// See `retire`.
+    var retiredIndex = LogIndex.zero
 
     var ready = Ready()
     private var shownStanding: Standing

@@ -55,6 +55,7 @@ struct BytesReader {
     mutating func readUInt16() throws(DecodingFault) -> UInt16 { try read(UInt16.self) }
     mutating func readUInt32() throws(DecodingFault) -> UInt32 { try read(UInt32.self) }
     mutating func readUInt64() throws(DecodingFault) -> UInt64 { try read(UInt64.self) }
+    mutating func readUInt128() throws(DecodingFault) -> UInt128 { try read(UInt128.self) }
 
     mutating func readBool(_ field: String) throws(DecodingFault) -> Bool {
         switch try readUInt8() {

@@ -66,14 +66,19 @@ package enum ReplicaEvent: Sendable {
 /// A write of a client of this node.
 package struct Proposal: Sendable, Hashable {
     package var token: RequestToken
-    /// An encoded `MetadataOperation`.
+    package var kind: SessionOperation.Kind
+    /// As in `SessionOperation`.
     package var operation: [UInt8]
     package var level: WriteLevel
     /// When the caller has to be told something.
     package var deadline: ClockReading
 
-    package init(token: RequestToken, operation: [UInt8], level: WriteLevel = .majority, deadline: ClockReading) {
+    package init(
+        token: RequestToken, kind: SessionOperation.Kind = .metadata, operation: [UInt8], level: WriteLevel = .majority,
+        deadline: ClockReading
+    ) {
         self.token = token
+        self.kind = kind
         self.operation = operation
         self.level = level
         self.deadline = deadline

@@ -52,8 +52,10 @@ package struct ClusterVersion: Hashable, Comparable, Sendable, CustomStringConve
     package init(_ rawValue: UInt32) { self.rawValue = rawValue }
 
     package static let first = ClusterVersion(1)
+    /// The state can be replaced through the log (`RestoreStep`), and messages of bodies ask who holds what.
+    package static let restores = ClusterVersion(2)
     /// What this build knows.
-    package static let newest = ClusterVersion(1)
+    package static let newest = ClusterVersion.restores
 
     package static func < (first: ClusterVersion, second: ClusterVersion) -> Bool { first.rawValue < second.rawValue }
 

@@ -13,6 +13,17 @@ struct Progress: Sendable {
         self.node = node
     }
 
+    /// - Parameter total: 0: not known.
+    static func line(_ done: UInt64, of total: UInt64) -> String {
+        let share = total == 0 ? 0 : min(1, Double(done) / Double(total))
+        return "\(bar(share)) \(Amount.bytes(done)) of \(Amount.bytes(total))"
+    }
+
+    private static func bar(_ share: Double) -> String {
+        let filled = Int(share * Double(barWidth))
+        return "[\(String(repeating: "#", count: filled))\(String(repeating: "-", count: barWidth - filled))]"
+    }
+
     /// Draws until it is cancelled; nothing where there is no terminal.
     static func draw(node: UInt64, _ client: AdminClient) async {
         guard Console.showsProgress else { return }
@@ -43,10 +54,8 @@ struct Progress: Sendable {
         entriesMax = max(entriesMax, entries)
         bytesMax = max(bytesMax, bytes)
         let missing = max(Double(entries) / Double(entriesMax), Double(bytes) / Double(bytesMax))
-        let filled = Int((1 - missing) * Double(Self.barWidth))
-        let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: Self.barWidth - filled)
         return
-            "Node \(node): \(member.role), \(step) [\(bar)] lacks \(entries) entries, \(Amount.bytes(bytes)) of large objects"
+            "Node \(node): \(member.role), \(step) \(Self.bar(1 - missing)) lacks \(entries) entries, \(Amount.bytes(bytes)) of large objects"
     }
 }
 

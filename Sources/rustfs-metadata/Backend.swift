@@ -8,6 +8,7 @@ import Logging
 import Metadata
 import NIOCore
 import NIOPosix
+import Replication
 import S3API
 import Telemetry
 
@@ -17,6 +18,8 @@ protocol ServedEngine: MetadataEngine, BackedUpEngine {
     func readiness() async -> AdminService.Readiness
     /// What the administration interface asks; nil where there is no cluster.
     var administration: (any ClusterAdministration)? { get }
+    /// Restores snapshots; nil where there is no cluster.
+    var restoring: SnapshotRestorer? { get }
     /// Figures of the key-value store, for metrics.
     var storeFigures: [LocalMetadataEngineStatus.Figure] { get }
     /// Finishes the writes that wait, and closes the stores.

@@ -17,6 +17,8 @@ extension LocalMetadataEngine: ServedEngine {
 
     var administration: (any ClusterAdministration)? { nil }
 
+    var restoring: SnapshotRestorer? { nil }
+
     var storeFigures: [LocalMetadataEngineStatus.Figure] { status().storeFigures }
 
     /// Opens the stores, recovering what a crash left. The caller holds the data directory's lock.

@@ -19,6 +19,8 @@ extension ReplicatedMetadataEngine: ServedEngine {
 
     var administration: (any ClusterAdministration)? { self }
 
+    var restoring: SnapshotRestorer? { restorer }
+
     var storeFigures: [LocalMetadataEngineStatus.Figure] { node.storeFigures }
 
     /// Recovers the node, without speaking to its peers yet. The caller holds the data directory's lock.

@@ -99,8 +99,8 @@ private struct Node: Service {
             readiness: {
                 status.isServing ? await backend.engine.readiness() : .notReady("the server is starting or stopping")
             }, cluster: backend.engine.administration,
-            snapshots: SnapshotRequests(exporter: backend.exporter), credentials: AdminCredentials(configuration.admin, logger),
-            logger: logger)
+            snapshots: SnapshotRequests(exporter: backend.exporter, restorer: backend.engine.restoring),
+            credentials: AdminCredentials(configuration.admin, logger), logger: logger)
         let admin = HTTPServer(
             configuration: try adminConfiguration(), handler: adminService, eventLoopGroup: loops, logger: logger)
         server.metrics.registerHTTPServer("s3") { s3.statistics }

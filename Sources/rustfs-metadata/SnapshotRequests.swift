@@ -2,10 +2,13 @@ import AdminAPI
 import AdminDocuments
 import Backup
 import NIOHTTP1
+import Replication
 
-/// Has snapshots written to files, as the administration interface asks.
+/// Has snapshots written to files, and restored from them, as the administration interface asks.
 struct SnapshotRequests: SnapshotAdministration {
     let exporter: BackupExporter
+    /// Nil: there is no cluster.
+    let restorer: SnapshotRestorer?
 
     var export: SnapshotExportDocument? { exporter.progress.map { SnapshotExportDocument($0) } }
 
@@ -20,6 +23,27 @@ struct SnapshotRequests: SnapshotAdministration {
         }
         guard let export else { throw AdminError(.internalServerError, "Failed", "The snapshot was not begun.") }
         return export
+    }
+
+    var restore: RestoreDocument? { restorer?.progress.map { RestoreDocument($0) } }
+
+    func begin(_ request: RestoreRequest) async throws(AdminError) -> RestoreDocument {
+        guard let restorer else {
+            throw AdminError(
+                .notFound, "NotFound",
+                "This node belongs to no cluster (engine_type: local): make a new data directory of the file with `rustfs-metadata restore`."
+            )
+        }
+        guard request.path.hasPrefix("/") else {
+            throw AdminError(
+                .badRequest, "InvalidPath", "The snapshot cannot be at '\(request.path)': it must be an absolute path.")
+        }
+        do throws(RestoreError) { try restorer.start(request.path) } catch {
+            let status: HTTPResponseStatus = if case .busy = error { .conflict } else { .serviceUnavailable }
+            throw AdminError(status, error.code, "\(error)")
+        }
+        guard let restore else { throw AdminError(.internalServerError, "Failed", "The restore was not begun.") }
+        return restore
     }
 
     private static func status(of error: BackupError) -> (HTTPResponseStatus, String) {
@@ -48,5 +72,36 @@ extension SnapshotExportDocument {
         self.init(
             path: progress.request.path, withData: progress.request.withData, state: state, index: progress.index,
             bytesDone: done, bytesTotal: progress.fileByteCount, id: id, error: failure)
+    }
+}
+
+extension RestoreDocument {
+    init(_ progress: RestoreProgress) {
+        var (state, phase, entry, failure): (State, String?, UInt64?, RestoreError?) = (.running, nil, nil, nil)
+        switch progress.state {
+        case .running(let current): phase = current.rawValue
+        case .done(let index): (state, entry) = (.done, index)
+        case .failed(let error): (state, failure) = (.failed, error)
+        }
+        self.init(
+            path: progress.path, state: state, phase: phase, id: progress.id, bytesDone: progress.doneByteCount,
+            bytesTotal: progress.byteCount, entry: entry, errorCode: failure?.code, error: failure.map { "\($0)" })
+    }
+}
+
+extension RestoreError {
+    /// What docs/admin-api.yaml calls it.
+    fileprivate var code: String {
+        switch self {
+        case .file(.spaceMissing): "NoSpace"
+        case .file(let error): error.isOfFile ? "InvalidFile" : "Failed"
+        case .busy: "Busy"
+        case .version: "ClusterVersion"
+        case .younger: "YoungerCluster"
+        case .absent: "BodiesMissing"
+        case .refused: "Refused"
+        case .unknown: AdminErrorDocument.unknownOutcome
+        case .stopped: "Stopping"
+        }
     }
 }

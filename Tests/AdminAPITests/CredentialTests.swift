@@ -11,6 +11,7 @@ struct CredentialTests {
         (.DELETE, "/metadata/nodes/3", nil),
         (.POST, "/metadata/nodes/3/replace", "{}"), (.PUT, "/metadata/nodes/3/address", "{}"),
         (.POST, "/metadata/leadership", "{}"), (.GET, "/metadata/snapshots", nil), (.POST, "/metadata/snapshots", "{}"),
+        (.GET, "/metadata/restores", nil), (.POST, "/metadata/restores", "{}"),
     ]
 
     @Test("No operation is carried out for nobody, and each try is in the log", arguments: operations)

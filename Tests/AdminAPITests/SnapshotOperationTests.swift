@@ -7,6 +7,7 @@ import Testing
 /// Writes nothing, and remembers what was asked of it.
 final class FakeSnapshots: SnapshotAdministration {
     private let asked = Mutex<[SnapshotFileRequest]>([])
+    private let askedRestores = Mutex<[RestoreRequest]>([])
 
     var requests: [SnapshotFileRequest] { asked.withLock { $0 } }
 
@@ -24,6 +25,22 @@ final class FakeSnapshots: SnapshotAdministration {
         return SnapshotExportDocument(
             path: request.path, withData: request.withData ?? false, state: .running, index: nil, bytesDone: 0, bytesTotal: 0,
             id: nil, error: nil)
+    }
+
+    var restores: [RestoreRequest] { askedRestores.withLock { $0 } }
+
+    var restore: RestoreDocument? { restores.last.map(Self.running) }
+
+    func begin(_ request: RestoreRequest) async throws(AdminError) -> RestoreDocument {
+        guard request.path.hasPrefix("/") else { throw AdminError(.badRequest, "InvalidPath", "not absolute") }
+        askedRestores.withLock { $0.append(request) }
+        return Self.running(request)
+    }
+
+    private static func running(_ request: RestoreRequest) -> RestoreDocument {
+        RestoreDocument(
+            path: request.path, state: .running, phase: "sending", id: "5a", bytesDone: 1, bytesTotal: 2, entry: nil,
+            errorCode: nil, error: nil)
     }
 }
 
@@ -78,6 +95,38 @@ struct SnapshotOperationTests {
     @Test("What the engine refuses is told in its words")
     func refused() async {
         let answer = await OperationBench().ask(.POST, "/metadata/snapshots", body: #"{"path":"relative"}"#)
+        #expect(answer.status == 400 && answer.code == "InvalidPath" && answer.text.contains("not absolute"))
+    }
+}
+
+@Suite("Restores, asked for by the administration interface")
+struct RestoreOperationTests {
+    @Test("One is begun, and both pages tell how far it is")
+    func begin() async {
+        let bench = OperationBench()
+        #expect(await bench.ask(.GET, "/metadata/restores").code == "NoRestore")
+        #expect(await !bench.ask(.GET, "/metadata/status").text.contains("restore"))
+        let answer = await bench.ask(.POST, "/metadata/restores", body: #"{"path":"/b/one.snap"}"#)
+        #expect(answer.status == 200 && answer.text.contains(#""phase":"sending""#))
+        #expect(bench.snapshots.restores == [RestoreRequest(path: "/b/one.snap")])
+        let progress = await bench.ask(.GET, "/metadata/restores")
+        #expect(progress.status == 200 && progress.text == answer.text)
+        #expect(await bench.ask(.GET, "/metadata/status").text.contains(#""restore":{"bytes_done":1"#))
+    }
+
+    static let mistakes = ["{}", #"{"path":7}"#, #"{"path":"/b","with_data":true}"#, "", "[]", "{"]
+
+    @Test("What is missing or of the wrong kind is said by its name, and nothing is begun", arguments: mistakes)
+    func malformed(body: String) async {
+        let bench = OperationBench()
+        let answer = await bench.ask(.POST, "/metadata/restores", body: body)
+        #expect(answer.status == 400 && answer.code == "MalformedRequest")
+        #expect(bench.snapshots.restores.isEmpty)
+    }
+
+    @Test("What the engine refuses is told in its words")
+    func refused() async {
+        let answer = await OperationBench().ask(.POST, "/metadata/restores", body: #"{"path":"relative"}"#)
         #expect(answer.status == 400 && answer.code == "InvalidPath" && answer.text.contains("not absolute"))
     }
 }

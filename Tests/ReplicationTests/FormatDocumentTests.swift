@@ -43,6 +43,13 @@ struct FormatDocumentTests {
             rows: [
                 ("openSession", Int(Command.openSessionCode)), ("operation", Int(Command.operationCode)),
                 ("expireSession", Int(Command.expireSessionCode)), ("raiseVersion", Int(Command.raiseVersionCode)),
+                ("restore", Int(Command.restoreCode)), ("settleRestores", Int(Command.settleRestoresCode)),
+            ]),
+        Table(
+            document: "command.md", header: ["step of a restore", "code"],
+            rows: [
+                ("begin", Int(RestoreStep.beginCode)), ("cancel", Int(RestoreStep.cancelCode)),
+                ("replace", Int(RestoreStep.replaceCode)),
             ]),
         Table(
             document: "peer-messages.md", header: ["constant", "value"],

@@ -44,6 +44,15 @@ package final class BodyLifetimes: Sendable {
         removeOutsideOfLock(state.withLock { $0.release(bodies) })
     }
 
+    /// From now on nothing is removed, what has been released and is still there included: it is forgotten, and so is what is released until
+    /// `resume`. Whoever resumes looks for files that nothing names. (Another state may come that names them.)
+    package func hold() { state.withLock { $0.hold() } }
+
+    /// What is released from now on is removed again.
+    package func resume() { state.withLock { $0.isHeld = false } }
+
+    package var isHeld: Bool { state.withLock { $0.isHeld } }
+
     private func removeOutsideOfLock(_ bodies: [BodyID]) {
         if !bodies.isEmpty { remove(bodies) }
     }
@@ -66,6 +75,7 @@ struct BodyLifetimesState {
     private var lookupCounts: CircularBuffer<Int> = [0]
     private var releases: CircularBuffer<Release> = []
     private var pins: [BodyID: Pin] = [:]
+    var isHeld = false
 
     private var oldestEpoch: UInt64 { epoch - UInt64(lookupCounts.count - 1) }
 
@@ -82,7 +92,14 @@ struct BodyLifetimesState {
         return removable()
     }
 
+    mutating func hold() {
+        isHeld = true
+        releases = []
+        for id in pins.keys { pins[id]?.isReleased = false }
+    }
+
     mutating func release(_ bodies: [BodyID]) -> [BodyID] {
+        if isHeld { return [] }
         epoch += 1
         lookupCounts.append(0)
         releases.append(Release(epoch: epoch, bodies: bodies))

@@ -1,4 +1,4 @@
-import KeyValueStore
+package import KeyValueStore
 import ObjectDataStore
 
 /// The `bodies` family: a stored body is needed exactly as long as it is named there.
@@ -48,6 +48,46 @@ extension MetadataStateMachine {
             writer.put(record, for: key, in: KeySchema.system, replacing: nil)
         }
         return .done
+    }
+
+    /// What another state has given up is given up in this one, too, unless this one names it. Within a batch, outside of operations.
+    package mutating func keepAbandonedBodies<Transaction: KeyValueTransaction>(
+        of other: some KeyValueReader, in transaction: Transaction
+    ) throws(MetadataStoreFailure) {
+        var writer = DigestingTransaction(transaction, digest: digest)
+        do throws(ApplyStop) {
+            for (key, record) in try Self.abandonedRecords(in: other) {
+                // What follows the prefix is the body's key.
+                let body = Array(key.dropFirst(KeySchema.abandonedPrefix.count))
+                if try writer.contains(body, in: KeySchema.bodies) { continue }
+                if try writer.contains(key, in: KeySchema.system) { continue }
+                writer.put(record, for: key, in: KeySchema.system, replacing: nil)
+            }
+        } catch {
+            switch error {
+            case .failed(let failure): throw failure
+            case .refused: preconditionFailure("reading is never refused")
+            }
+        }
+        digest = writer.digest
+    }
+
+    private static func abandonedRecords(
+        in reader: some KeyValueReader
+    ) throws(ApplyStop) -> [(key: [UInt8], record: [UInt8])] {
+        let prefix = KeySchema.abandonedPrefix
+        var records: [(key: [UInt8], record: [UInt8])] = []
+        do throws(KeyValueStoreError) {
+            var cursor = try reader.makeCursor(in: KeySchema.system, from: prefix, to: nil, tier: .all)
+            try cursor.seekToFirst()
+            while cursor.isValid {
+                let key = cursor.withKey { $0.copy(0..<$0.byteCount) }
+                guard key.starts(with: prefix) else { break }
+                records.append((key, cursor.withValue { $0.copy(0..<$0.byteCount) }))
+                try cursor.next()
+            }
+        } catch { throw .failed(.store(error)) }
+        return records
     }
 
     /// The body of a refused change will be named by nothing, on any replica (unless something else names it).

@@ -17,6 +17,10 @@ package struct ApplyReport: Sendable, Equatable {
     package var version: ClusterVersion?
     /// The digest of the state behind the last entry, if that is one at which all replicas remember it.
     package var mark: DigestMark?
+    /// What the state says of replacements of itself, if that changed.
+    package var restore: RestoreState?
+    /// The entry, which is alone, has replaced the metadata.
+    package var hasReplacedState = false
     /// What must happen outside the store, now that the batch is committed. The driver's; a replica takes no notice.
     package var effects = ApplyEffects()
 
@@ -88,6 +92,7 @@ package struct ReplicatedState: Sendable, Equatable {
     package var genesis: Genesis?
     /// The open ones, sorted by node.
     package var sessions: [SessionID] = []
+    package var restore = RestoreState()
 
     package init() {}
 
@@ -104,6 +109,8 @@ package enum ApplyFailure: Error, Equatable, Sendable, CustomStringConvertible {
     case unknownEntry(LogIndex, Term, reason: String)
     /// The cluster has been raised to rules that this build does not know.
     case unknownVersion(LogIndex, ClusterVersion)
+    /// The entry replaces the state, and what it replaces it with cannot be made here.
+    case replacement(LogIndex, reason: String)
 
     package var description: String {
         switch self {
@@ -112,6 +119,8 @@ package enum ApplyFailure: Error, Equatable, Sendable, CustomStringConvertible {
             "the entry \(index) of term \(term) is unknown to this build: \(reason)"
         case .unknownVersion(let index, let version):
             "the entry \(index) raises the cluster to version \(version), unknown to this build"
+        case .replacement(let index, let reason):
+            "the entry \(index) restores a snapshot, and its state cannot be made here: \(reason)"
         }
     }
 }

@@ -19,7 +19,10 @@ package struct ReplicatedStateMachine {
     private var term: Term
     /// The newest rules that this build knows.
     private let supportedVersion: ClusterVersion
-    private let mutations: ReplicationMutations
+    let mutations: ReplicationMutations
+    /// What the state says of replacements of itself.
+    package internal(set) var restore = RestoreState()
+    private var restoreContribution: StateDigest?
     /// Under `delaysAppliedIndex` only.
     private var lastPosition: PositionRecord
 
@@ -38,6 +41,10 @@ package struct ReplicatedStateMachine {
         }
         if let value = try StoredReplication.read(reader, ReplicationKeys.genesis) {
             genesis = try StoredReplication.decoded("genesis", value, GenesisRecord.decode).genesis
+        }
+        if let value = try StoredReplication.read(reader, ReplicationKeys.restore) {
+            restore = try StoredReplication.decoded("restore", value, RestoreState.decode)
+            restoreContribution = RecordHash.contribution(KeySchema.system, ReplicationKeys.restore, value)
         }
         var position: PositionRecord?
         if let value = try StoredReplication.read(reader, ReplicationKeys.position) {
@@ -67,6 +74,7 @@ package struct ReplicatedStateMachine {
             state.version = cluster.version
         }
         state.genesis = genesis
+        state.restore = restore
         return state
     }
 
@@ -130,9 +138,21 @@ package struct ReplicatedStateMachine {
         for entry in entries {
             precondition(entry.index == appliedIndex.next && entry.term >= term, "the log is applied in order, without gaps")
             try apply(entry, in: transaction, &report)
-            if metadata.appliedIndex < entry.index.rawValue { metadata.skip(to: entry.index.rawValue) }
-            term = entry.term
+            pass(entry)
         }
+        finish(entries[entries.count - 1], in: transaction, &report)
+        return report
+    }
+
+    private mutating func pass(_ entry: Entry) {
+        if metadata.appliedIndex < entry.index.rawValue { metadata.skip(to: entry.index.rawValue) }
+        term = entry.term
+    }
+
+    /// Writes what is written once a batch.
+    private mutating func finish(
+        _ last: Entry, in transaction: some KeyValueTransaction, _ report: inout ApplyReport
+    ) {
         for place in sessions.sessions.indices {
             if sessions[place].isChanged { writeSession(place, in: transaction) }
             writeResults(place, in: transaction)
@@ -140,8 +160,39 @@ package struct ReplicatedStateMachine {
         finishBatch(in: transaction)
         report.index = appliedIndex
         report.term = term
-        if entries[entries.count - 1].marksDigest { report.mark = DigestMark(index: appliedIndex, digest: digest) }
-        return report
+        if last.marksDigest { report.mark = DigestMark(index: appliedIndex, digest: digest) }
+    }
+
+    // MARK: Another state
+
+    /// The metadata of another store, in which nothing of what replication keeps is written yet.
+    mutating func adopt(_ metadata: MetadataStateMachine) {
+        self.metadata = metadata
+        clusterContribution = nil
+        restoreContribution = nil
+        sessions.forgetStored()
+    }
+
+    /// Writes all that replication keeps to the store that was adopted, with the result of the entry that asked for it.
+    mutating func finishReplacement(
+        at entry: Entry, in transaction: some KeyValueTransaction, _ report: inout ApplyReport
+    ) throws(ApplyFailure) {
+        guard let genesis, let cluster else { preconditionFailure("a log without a genesis") }
+        _ = metadata.putReplicationRecord(
+            GenesisRecord(genesis: genesis).encode(), for: ReplicationKeys.genesis, replacing: nil, in: transaction)
+        write(cluster, in: transaction)
+        writeRestore(in: transaction, &report)
+        guard case .operation(let operation)? = try? Command(decoding: entry.payload),
+            let place = openPlace(of: operation.session)
+        else { preconditionFailure("a replacement of the state outside of a session") }
+        advance(place, to: operation.mark, in: transaction)
+        let outcome = MetadataOutcome.change(.success(.done))
+        sessions[place].keep(SessionResult(serial: operation.serial, index: entry.index, outcome: outcome))
+        report.operations.append(
+            AppliedOperation(
+                index: entry.index, session: operation.session, serial: operation.serial, result: .applied(outcome)))
+        pass(entry)
+        finish(entry, in: transaction, &report)
     }
 
     private mutating func finishBatch(in transaction: some KeyValueTransaction) {
@@ -175,6 +226,7 @@ package struct ReplicatedStateMachine {
             case .openSession(let session): open(session, in: transaction, &report)
             case .expireSession(let session): expire(session, in: transaction, &report)
             case .raiseVersion(let version): try raise(version, entry, in: transaction, &report)
+            case .settleRestores(let index): settleRestores(upTo: index, in: transaction, &report)
             case .operation(let operation):
                 let result = try apply(operation, entry, in: transaction, &report)
                 report.operations.append(
@@ -189,10 +241,7 @@ package struct ReplicatedStateMachine {
     private mutating func apply(
         _ operation: SessionOperation, _ entry: Entry, in transaction: some KeyValueTransaction, _ report: inout ApplyReport
     ) throws(ApplyFailure) -> OperationResult {
-        let node = operation.session.node
-        guard let place = sessions.place(of: node), sessions[place].record.isOpen,
-            sessions[place].record.session == operation.session
-        else { return .sessionExpired }
+        guard let place = openPlace(of: operation.session) else { return .sessionExpired }
         advance(place, to: operation.mark, in: transaction)
         let mark = sessions[place].record.mark
         let serial = operation.serial
@@ -206,11 +255,33 @@ package struct ReplicatedStateMachine {
             }
         }
         guard serial.rawValue - min(mark, serial).rawValue < SessionLimits.windowCount else { return .beyondWindow }
-        let outcome = try perform(operation, entry, in: transaction, &report)
+        let outcome: MetadataOutcome
+        switch operation.kind {
+        case .metadata: outcome = try perform(operation, entry, in: transaction, &report)
+        case .restore:
+            outcome = try perform(operation.operation, of: operation.session, entry, in: transaction, &report)
+        }
         if !mutations.contains(.dropsResults), !sessions[place].has(serial) {
             sessions[place].keep(SessionResult(serial: serial, index: entry.index, outcome: outcome))
         }
         return .applied(outcome)
+    }
+
+    /// The open session of that name.
+    private func openPlace(of session: SessionID) -> Int? {
+        guard let place = sessions.place(of: session.node), sessions[place].record.isOpen,
+            sessions[place].record.session == session
+        else { return nil }
+        return place
+    }
+
+    /// Whether the operation would take effect if it were applied now.
+    func isDue(_ operation: SessionOperation) -> Bool {
+        guard let place = openPlace(of: operation.session) else { return false }
+        let mark = max(sessions[place].record.mark, operation.mark)
+        let serial = operation.serial
+        return serial >= mark && !sessions[place].has(serial)
+            && serial.rawValue - mark.rawValue < SessionLimits.windowCount
     }
 
     private mutating func perform(
@@ -223,6 +294,10 @@ package struct ReplicatedStateMachine {
         do throws(MetadataStoreFailure) {
             if decoded.payload.namesBody, !isQuorum(decoded.bodyHolders), !mutations.contains(.ignoresHolders) {
                 let refusal = MetadataError(.unavailable, "too few of the members hold the body")
+                return try metadata.refuse(
+                    decoded, at: entry.index.rawValue, refusal, in: transaction, effects: &report.effects)
+            }
+            if let refusal = refusalToAbandon(decoded) {
                 return try metadata.refuse(
                     decoded, at: entry.index.rawValue, refusal, in: transaction, effects: &report.effects)
             }
@@ -298,6 +373,7 @@ package struct ReplicatedStateMachine {
         sessions[place].record.isOpen = false
         sessions[place].isChanged = true
         report.sessions.append(.ended(sessions[place].record.session))
+        endPreparation(of: sessions[place].record.session, in: transaction, &report)
     }
 
     private mutating func writeSession(_ place: Int, in transaction: some KeyValueTransaction) {
@@ -325,6 +401,12 @@ package struct ReplicatedStateMachine {
         cluster = record
         clusterContribution = metadata.putReplicationRecord(
             record.encode(), for: ReplicationKeys.cluster, replacing: clusterContribution, in: transaction)
+    }
+
+    mutating func writeRestore(in transaction: some KeyValueTransaction, _ report: inout ApplyReport) {
+        restoreContribution = metadata.putReplicationRecord(
+            restore.encode(), for: ReplicationKeys.restore, replacing: restoreContribution, in: transaction)
+        report.restore = restore
     }
 
     /// As the cores do it on every node. A change that cannot be made changes nothing, alike everywhere.

@@ -6,6 +6,7 @@ package enum ReplicationKeys {
     package static let position = KeySchema.replicationPosition
     package static let cluster = KeySchema.replicationPrefix + Array("cluster".utf8)
     package static let genesis = KeySchema.replicationPrefix + Array("genesis".utf8)
+    package static let restore = KeySchema.replicationPrefix + Array("restore".utf8)
     package static let sessionPrefix = KeySchema.replicationPrefix + Array("session/".utf8)
     package static let resultPrefix = KeySchema.replicationPrefix + Array("result/".utf8)
 

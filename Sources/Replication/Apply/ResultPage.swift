@@ -65,6 +65,12 @@ struct ResultPage {
         isChanged = false
     }
 
+    /// It is in no store.
+    mutating func forgetStored() {
+        contribution = nil
+        isChanged = true
+    }
+
     /// The results, in the order of the log.
     func decode() throws(DecodingFault) -> [SessionResult] {
         var reader = BytesReader(bytes)
@@ -86,7 +92,8 @@ struct ResultPage {
 package enum ReplicationRecordVersions {
     package static let all: [(name: String, version: UInt8)] = [
         ("position", PositionRecord.layoutVersion), ("genesis", GenesisRecord.layoutVersion),
-        ("cluster", ClusterRecord.layoutVersion), ("session", SessionRecord.layoutVersion),
+        ("cluster", ClusterRecord.layoutVersion), ("restore", RestoreState.layoutVersion),
+        ("session", SessionRecord.layoutVersion),
         ("result", ResultPage.layoutVersion),
     ]
 }

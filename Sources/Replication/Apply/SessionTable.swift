@@ -77,6 +77,15 @@ struct SessionTable {
         _modify { yield &sessions[place] }
     }
 
+    /// Another store takes the place of the one that they are in.
+    mutating func forgetStored() {
+        for place in sessions.indices {
+            sessions[place].contribution = nil
+            sessions[place].isChanged = true
+            for page in sessions[place].pages.indices { sessions[place].pages[page].forgetStored() }
+        }
+    }
+
     mutating func add(_ session: Session) {
         let node = session.record.session.node
         sessions.insert(session, at: sessions.firstIndex { $0.record.session.node > node } ?? sessions.count)

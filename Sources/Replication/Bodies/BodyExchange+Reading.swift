@@ -3,11 +3,23 @@ import NIOCore
 import ObjectDataStore
 import Raft
 
-/// A read that a peer is to answer. Confined to the exchange's loop.
-struct PendingRead {
+/// A question that a peer is to answer. Confined to the exchange's loop.
+struct PendingRequest {
+    enum Caller {
+        case read(CheckedContinuation<Result<BodyBytes, BodyFailure>, Never>)
+        case holds(CheckedContinuation<Result<[Bool], BodyFailure>, Never>)
+
+        func fail(_ failure: BodyFailure) {
+            switch self {
+            case .read(let caller): caller.resume(returning: .failure(failure))
+            case .holds(let caller): caller.resume(returning: .failure(failure))
+            }
+        }
+    }
+
     let peer: NodeID
     let deadline: ClockReading
-    let caller: CheckedContinuation<Result<BodyBytes, BodyFailure>, Never>
+    let caller: Caller
 }
 
 /// Bodies of this node that peers read, held open for a while: they come for the next piece soon.
@@ -97,22 +109,30 @@ extension BodyExchange {
                 guard send(message, to: peer) else { return caller.resume(returning: .failure(.unreachable)) }
                 flush()
                 let deadline = BootClock.now.adding(milliseconds: settings.readMilliseconds)
-                requests[number] = PendingRead(peer: peer, deadline: deadline, caller: caller)
+                requests[number] = PendingRequest(peer: peer, deadline: deadline, caller: .read(caller))
             }
         }
         return try result.get()
     }
 
-    func answered(_ number: UInt64, by peer: NodeID, _ result: Result<BodyBytes, BodyFailure>) {
+    func answered(_ answer: BodyBytes, by peer: NodeID) {
+        guard let request = requests[answer.request], request.peer == peer, case .read(let caller) = request.caller else {
+            return
+        }
+        requests[answer.request] = nil
+        caller.resume(returning: .success(answer))
+    }
+
+    func failed(_ number: UInt64, by peer: NodeID, _ failure: BodyFailure) {
         guard let request = requests[number], request.peer == peer else { return }
         requests[number] = nil
-        request.caller.resume(returning: result)
+        request.caller.fail(failure)
     }
 
     func fail(requestsTo peer: NodeID) {
         for (number, request) in requests where request.peer == peer {
             requests[number] = nil
-            request.caller.resume(returning: .failure(.unreachable))
+            request.caller.fail(.unreachable)
         }
     }
 

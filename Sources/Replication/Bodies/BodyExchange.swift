@@ -21,6 +21,7 @@ package final class BodyExchange: @unchecked Sendable {
     let store: ObjectDataStore
     /// Is told of what comes.
     let ledger: BodyLedger
+    let hold: RestoreHold
     let settings: BodyExchangeSettings
     let logger: Logger
     /// Throws `.noSpace` where a body would take what is kept for the metadata. May suspend.
@@ -32,7 +33,7 @@ package final class BodyExchange: @unchecked Sendable {
     var configuration = Configuration()
     var uploads: [BodyMessage.Stream: OutgoingBody] = [:]
     var receptions: [BodyReceptionKey: BodyReception] = [:]
-    var requests: [UInt64: PendingRead] = [:]
+    var requests: [UInt64: PendingRequest] = [:]
     var served = ServedBodies()
     /// Peers that have left a read without an answer and said nothing since: the others are asked first.
     var silentPeers: Set<NodeID> = []
@@ -45,13 +46,14 @@ package final class BodyExchange: @unchecked Sendable {
     /// - Parameter transport: of the lane of bodies; its loop is the exchange's.
     init(
         _ transport: PeerTransport, node: NodeID, store: ObjectDataStore, ledger: BodyLedger,
-        settings: BodyExchangeSettings, logger: Logger,
+        hold: RestoreHold, settings: BodyExchangeSettings, logger: Logger,
         checkSpace: @escaping @Sendable () async throws(MetadataError) -> Void
     ) {
         self.transport = transport
         self.node = node
         self.store = store
         self.ledger = ledger
+        self.hold = hold
         self.settings = settings
         self.logger = logger
         self.checkSpace = checkSpace
@@ -77,7 +79,7 @@ package final class BodyExchange: @unchecked Sendable {
             for upload in uploads.values { upload.end() }
             uploads = [:]
             for reception in receptions.values { reception.events.finish() }
-            for request in requests.values { request.caller.resume(returning: .failure(.unreachable)) }
+            for request in requests.values { request.caller.fail(.unreachable) }
             requests = [:]
             served.removeAll()
         }.get()
@@ -107,7 +109,7 @@ package final class BodyExchange: @unchecked Sendable {
         for (number, request) in requests where request.deadline <= now {
             requests[number] = nil
             silentPeers.insert(request.peer)
-            request.caller.resume(returning: .failure(.unreachable))
+            request.caller.fail(.unreachable)
         }
         served.removeIdle(at: now)
         guard now.milliseconds(since: saidStreamsAt) >= settings.streamsMilliseconds else { return }
@@ -160,8 +162,10 @@ package final class BodyExchange: @unchecked Sendable {
             if let upload = uploads[stream] { failed(upload, on: sender, failure) }
         case .read(let request, let id, let offset, let byteCount):
             serve(request, id, offset, byteCount, to: sender)
-        case .bytes(let answer): answered(answer.request, by: sender, .success(answer))
-        case .readFailed(let request, let failure): answered(request, by: sender, .failure(failure))
+        case .bytes(let answer): answered(answer, by: sender)
+        case .readFailed(let request, let failure): failed(request, by: sender, failure)
+        case .holds(let request, let restore, let ids): serve(request, restore, ids, to: sender)
+        case .held(let request, let answers): answered(request, by: sender, answers)
         }
         return true
     }

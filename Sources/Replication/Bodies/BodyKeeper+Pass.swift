@@ -74,6 +74,8 @@ extension BodyKeeper {
     private func lookAtAllFiles() async throws -> Set<BodyID> {
         var unnamed: Set<BodyID> = []
         var due: [BodyID] = []
+        // The next state may name them.
+        let isRestoring = try await reading { try RestoreState(of: $0.snapshot).preparation != nil }
         for directory in try await store.directories() {
             try Task.checkCancellation()
             let ids = try await store.bodies(in: directory)
@@ -81,7 +83,8 @@ extension BodyKeeper {
             let found = zip(ids, names).filter { $0.1 == nil }.map(\.0)
             if found.isEmpty { continue }
             unnamed.formUnion(found)
-            due += ledger.withState { $0.sawUnnamed(found, grace: settings.graceMilliseconds, at: BootClock.now) }
+            let old = ledger.withState { $0.sawUnnamed(found, grace: settings.graceMilliseconds, at: BootClock.now) }
+            if !isRestoring { due += old }
             while due.count >= MetadataOperation.batchCountMax { try await abandonNext(&due) }
         }
         while !due.isEmpty { try await abandonNext(&due) }

@@ -132,13 +132,16 @@ package final class BodyKeeper: BodyFallback {
 
     // MARK: Names
 
-    /// How long each body is that the newest view names; nil for one that it does not name.
+    /// How long each body is that the newest view names, or needs for a replica that is behind; nil for one that it does not.
     ///
     /// - Throws: what the store throws; `CancellationError` when the node is stopping.
     func named(_ ids: [BodyID]) async throws -> [UInt64?] {
         try await reading { view in
-            try ids.map { id in
-                try StoredRecords.read(view.snapshot, KeySchema.body(id), in: KeySchema.bodies, BodyReference.decode)?.length
+            let files = try RestoreState(of: view.snapshot).unsettled.map(\.file)
+            return try ids.map { id in
+                let reference = try StoredRecords.read(
+                    view.snapshot, KeySchema.body(id), in: KeySchema.bodies, BodyReference.decode)
+                return reference?.length ?? files.first { $0.id == id }?.length
             }
         }
     }

@@ -34,8 +34,15 @@ package enum BodyMessage: Sendable, Hashable {
     case bytes(BodyBytes)
     case readFailed(request: UInt64, BodyFailure)
 
+    // While a replacement of the state is prepared (cluster version 2).
+    /// Which of these bodies the receiver has; it answers when it deletes none any more until the replacement's end.
+    case holds(request: UInt64, RestoreID, [BodyID])
+    /// For each of the bodies that were asked for. Else `readFailed` answers.
+    case held(request: UInt64, [Bool])
+
     package static let streamCountMax = 65_536
     package static let discardCountMax = 1_000
+    package static let holdsCountMax = 1_000
     package static let dataByteCountMax = 1 << 20
     package static let readByteCountMax = ObjectDataReader.byteCountMax
 }
@@ -117,6 +124,8 @@ extension BodyMessage {
         case read = 10
         case bytes = 11
         case readFailed = 12
+        case holds = 13
+        case held = 14
     }
 
     /// The message, and what follows it in memory of its own.
@@ -165,6 +174,16 @@ extension BodyMessage {
         case .readFailed(let request, let failure):
             head.write(.readFailed, request)
             head.writeInteger(failure.rawValue)
+        case .holds(let request, let restore, let ids):
+            head.write(.holds, request)
+            head.writeInteger(restore.low, endianness: .little)
+            head.writeInteger(restore.high, endianness: .little)
+            head.writeInteger(UInt32(ids.count), endianness: .little)
+            for id in ids { head.write(id) }
+        case .held(let request, let answers):
+            head.write(.held, request)
+            head.writeInteger(UInt32(answers.count), endianness: .little)
+            for answer in answers { head.writeInteger(answer ? 1 : 0 as UInt8) }
         }
         return (head, rest)
     }
@@ -226,6 +245,22 @@ private struct BodyMessageReader {
             return .read(request: first, id, offset: offset, byteCount: byteCount)
         case .bytes: return .bytes(try readAnswer(first))
         case .readFailed: return .readFailed(request: first, try readFailure())
+        case .holds:
+            let low: UInt64 = try read()
+            let restore = RestoreID(high: try read(), low: low)
+            let count = try count(UInt64(try read() as UInt32), max: BodyMessage.holdsCountMax, elementByteCount: 16)
+            var ids: [BodyID] = []
+            for _ in 0..<count { ids.append(try readID()) }
+            return .holds(request: first, restore, ids)
+        case .held:
+            let count = try count(UInt64(try read() as UInt32), max: BodyMessage.holdsCountMax, elementByteCount: 1)
+            var answers: [Bool] = []
+            for _ in 0..<count {
+                let code: UInt8 = try read()
+                guard code <= 1 else { throw .unknownCode(field: "answer", code: UInt64(code)) }
+                answers.append(code == 1)
+            }
+            return .held(request: first, answers)
         }
     }
 

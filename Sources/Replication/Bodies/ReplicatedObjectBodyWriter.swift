@@ -13,6 +13,8 @@ package final class ReplicatedObjectBodyWriter: ObjectBodyWriter {
     private let placements: BodyPlacements
     private let local: ObjectDataWriter
     private let stream: BodyMessage.Stream
+    /// It writes a body that may be there already: what there was stays when it is aborted.
+    private let isCopy: Bool
     private let state: Mutex<State>
 
     fileprivate struct State {
@@ -28,13 +30,17 @@ package final class ReplicatedObjectBodyWriter: ObjectBodyWriter {
     /// After so many bytes it is asked again what space this node has left.
     private static let spaceCheckByteCount = 4 << 20
 
+    /// - Parameter id: of a body that was written before, with the same content; nil: a new one.
     /// - Throws: `.noSpace`, `.unavailable`, `.ioError`.
     init(
-        _ exchange: BodyExchange, placements: BodyPlacements, requirement: BodyUpload.Requirement
+        _ exchange: BodyExchange, placements: BodyPlacements, requirement: BodyUpload.Requirement, copyOf id: BodyID? = nil
     ) async throws(MetadataError) {
         try await exchange.checkSpace()
+        isCopy = id != nil
         let local: ObjectDataWriter
-        do throws(ObjectDataStoreError) { local = try await exchange.store.makeWriter() } catch { throw MetadataError(error) }
+        do throws(ObjectDataStoreError) {
+            local = if let id { try await exchange.store.makeWriter(for: id) } else { try await exchange.store.makeWriter() }
+        } catch { throw MetadataError(error) }
         do throws(MetadataError) {
             stream = try await exchange.begin(local.id, requirement)
         } catch {
@@ -109,7 +115,7 @@ package final class ReplicatedObjectBodyWriter: ObjectBodyWriter {
         }
         let holders = try await exchange.waitForQuorum(stream)
         let body = StoredBody(id: local.id, length: length)
-        placements.put(holders.map(\.rawValue), of: body.id)
+        if !isCopy { placements.put(holders.map(\.rawValue), of: body.id) }
         state.withLock { $0.hasEnded = true }
         return body
     }
@@ -123,7 +129,7 @@ package final class ReplicatedObjectBodyWriter: ObjectBodyWriter {
         exchange.abort(stream, local.id)
         await local.abort()
         // It may have been durable here before too few others were.
-        await exchange.store.delete([local.id])
+        if !isCopy { await exchange.store.delete([local.id]) }
     }
 }
 

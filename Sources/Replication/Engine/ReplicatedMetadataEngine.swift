@@ -52,8 +52,10 @@ package final class ReplicatedMetadataEngine: CoordinatedEngine {
 
     /// What this replica lacks of the bodies, and what it has done about that.
     package let keeper: BodyKeeper
+    /// Replaces the state of the cluster by that of a snapshot file.
+    package let restorer: SnapshotRestorer
     private let bodyThreads: NIOThreadPool
-    private let placements = BodyPlacements()
+    private let placements: BodyPlacements
     package let keyValuePath: String
     package let fileSystem: any FileSystem
     let supportedVersion: ClusterVersion
@@ -79,7 +81,8 @@ package final class ReplicatedMetadataEngine: CoordinatedEngine {
             try? bodyThreads.syncShutdownGracefully()
             throw MetadataError(error)
         }
-        let lifetimes = BodyLifetimes { released in Task { await bodies.delete(released) } }
+        let removals = BodyRemovals()
+        let lifetimes = BodyLifetimes { released in removals.remove(released, from: bodies) }
         let ledger = BodyLedger()
         let (path, fileSystem) = (configuration.node.statePaths.keyValue, configuration.node.fileSystem)
         let reserve = SpaceReserve(reservedByteCount: configuration.reservedByteCount) {
@@ -91,7 +94,8 @@ package final class ReplicatedMetadataEngine: CoordinatedEngine {
             // Nothing is received yet: what is half written is of earlier starts.
             try bodies.removeTemporaryFiles()
             let nodeBodies = NodeBodies(
-                store: bodies, ledger: ledger, lifetimes: lifetimes, settings: configuration.bodyExchange,
+                store: bodies, ledger: ledger, lifetimes: lifetimes, hold: RestoreHold(lifetimes, removals),
+                settings: configuration.bodyExchange,
                 checkSpace: { () async throws(MetadataError) in try await reserve.checkBody(on: readThreads) })
             node = try RaftNode.open(configuration.node, bodies: nodeBodies) { view in
                 let publication = EnginePublication(view)
@@ -128,9 +132,14 @@ package final class ReplicatedMetadataEngine: CoordinatedEngine {
             let outcome: ProposalOutcome = await withCheckedContinuation { caller in
                 node.propose(operation.encoded, level: .majority, timeoutMilliseconds: timeout) { caller.resume(returning: $0) }
             }
-            if case .committed = outcome { return true }
+            if case .committed(_, .change(.success)) = outcome { return true }
             return false
         }
+        placements = BodyPlacements()
+        restorer = SnapshotRestorer(
+            node, placements: placements, keyValuePath: path, fileSystem: fileSystem, logger: configuration.node.logger)
+        let files = ReplacementFiles(source: backupSource, threads: readThreads, logger: configuration.node.logger)
+        node.applier.takeFiles { await files.write($0, to: $1) }
         readThreads.start()
     }
 
@@ -154,8 +163,10 @@ package final class ReplicatedMetadataEngine: CoordinatedEngine {
 
     private func shutDown() async {
         space.stop()
+        restorer.cancel()
         await keeper.close()
         await node.close()
+        await restorer.close()
         publication.close()
         bodies.close()
         try? await readThreads.shutdownGracefully()

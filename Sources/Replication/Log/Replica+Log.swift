@@ -56,6 +56,12 @@ extension Replica {
         if let members = report.members { self.members = members }
         if let version = report.version { self.version = version }
         if let mark = report.mark { digests.add(mark) }
+        if let restore = report.restore { take(restore) }
+        if report.hasReplacedState {
+            // Before any peer can learn that this node has the state: it may lack all the bodies that the state names.
+            bodies = .unknown
+            manager.reportAtOnce()
+        }
         for operation in report.operations { applied(operation) }
         for change in report.sessions { changed(change) }
         settleAttempts(before: report.term)

@@ -105,6 +105,7 @@ extension Replica {
         guard isLeader, genesis != nil else { return }
         addConfigured()
         raiseVersion()
+        settleRestores()
         expireSessions()
     }
 

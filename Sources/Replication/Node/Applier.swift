@@ -1,5 +1,6 @@
 import KeyValueStore
 import Metadata
+import ObjectDataStore
 import Raft
 import RaftStorage
 import Synchronization
@@ -27,7 +28,7 @@ final class Applier: Sendable {
         case applyFailed(ApplyFailure)
         /// The genesis is the state, durably.
         case founded(Genesis)
-        /// The snapshot is the state, durably; readers see the old one until `publishInstalled`.
+        /// The snapshot is the state, durably; readers see the old one until `publishReplaced`.
         case installed(SnapshotID, InstalledState)
         case failed(detail: String)
     }
@@ -40,7 +41,17 @@ final class Applier: Sendable {
 
     private struct Queue {
         var work: [Work] = []
+        /// The file of a replacement of the state is there, or cannot be had.
+        var file: FileOutcome?
         var isClosed = false
+    }
+
+    /// Writes the file of a replacement of the state to a path. Returns when it is there, however long that takes; false when nobody wants it
+    /// any more (the task is cancelled).
+    typealias FileSource = @Sendable (StoredBody, String) async -> Bool
+
+    private enum FileOutcome {
+        case isThere, isGone
     }
 
     private let storage: StateStorage
@@ -49,8 +60,8 @@ final class Applier: Sendable {
     private let countMax: Int
     private let byteCountMax: Int
     private let publication: EnginePublication<RocksDBSnapshot>
-    private let lifetimes: BodyLifetimes
-    private let ledger: BodyLedger
+    private let bodies: NodeBodies
+    private let files = Mutex<FileSource?>(nil)
     private let metrics: ReplicationMetrics
     private let onEvent: @Sendable (Event) -> Void
     private let queue = Monitor(Queue())
@@ -60,8 +71,7 @@ final class Applier: Sendable {
 
     init(
         store: RocksDBStore, machine: ReplicatedStateMachine, storage: StateStorage, configuration: RaftNodeConfiguration,
-        publication: EnginePublication<RocksDBSnapshot>, lifetimes: BodyLifetimes, ledger: BodyLedger,
-        metrics: ReplicationMetrics,
+        publication: EnginePublication<RocksDBSnapshot>, bodies: NodeBodies, metrics: ReplicationMetrics,
         onEvent: @escaping @Sendable (Event) -> Void
     ) {
         state = Mutex(State(store: store, machine: machine))
@@ -71,8 +81,7 @@ final class Applier: Sendable {
         countMax = configuration.applyCountMax
         byteCountMax = configuration.applyByteCountMax
         self.publication = publication
-        self.lifetimes = lifetimes
-        self.ledger = ledger
+        self.bodies = bodies
         self.metrics = metrics
         self.onEvent = onEvent
     }
@@ -81,6 +90,9 @@ final class Applier: Sendable {
         let started = try PlainThread { [self] in run() }
         thread.withLock { $0 = started }
     }
+
+    /// Where files of replacements come from. Before the first entry is applied.
+    func takeFiles(from source: @escaping FileSource) { files.withLock { $0 = source } }
 
     func submit(_ work: Work) { queue.change { $0.work.append(work) } }
 
@@ -139,7 +151,13 @@ final class Applier: Sendable {
         while !rest.isEmpty {
             var byteCount = 0
             var count = 0
+            if let first = rest.first, first.mayReplaceState {
+                rest = rest.dropFirst()
+                guard applyReplacement(first) else { return false }
+                continue
+            }
             for entry in rest {
+                if entry.mayReplaceState { break }
                 guard count == 0 || count < countMax && byteCount + entry.payload.count <= byteCountMax else { break }
                 byteCount += entry.payload.count
                 count += 1
@@ -168,9 +186,10 @@ final class Applier: Sendable {
         switch result {
         case .success(let report):
             // After the publication: see `BodyLifetimes`.
-            ledger.applied(
+            if let restore = report.restore { bodies.hold.apply(restore) }
+            bodies.ledger.applied(
                 named: report.effects.referencedBodies, released: report.effects.releasedBodies, upTo: report.index)
-            lifetimes.release(report.effects.releasedBodies)
+            bodies.lifetimes.release(report.effects.releasedBodies)
             metrics.applied(batch.count, index: report.index, in: ContinuousClock.now - begin)
             onEvent(.applied(report, batch.count))
             return true
@@ -190,6 +209,63 @@ final class Applier: Sendable {
                 snapshot: snapshot,
                 applied: AppliedRecord(index: state.machine.appliedIndex.rawValue, digest: state.machine.digest),
                 buckets: buckets))
+    }
+
+    // MARK: The state of a snapshot file
+
+    private func applyReplacement(_ entry: Entry) -> Bool {
+        do throws(ApplyFailure) {
+            let replacement = try state.withLock { state throws(ApplyFailure) in try state.machine.replacement(at: entry) }
+            guard let replacement else { return apply([entry]) }
+            guard waitForFile(replacement.file) else { return false }
+            let report = try replaceState(replacement, entry)
+            do throws(MetadataReadError) { try publishReplaced() } catch {
+                throw .replacement(entry.index, reason: "it cannot be read: \(error)")
+            }
+            onEvent(.applied(report, 1))
+            return true
+        } catch {
+            onEvent(.applyFailed(error))
+            return false
+        }
+    }
+
+    /// What comes meanwhile waits, as it would for the disk. - Returns: false: the node is closing.
+    private func waitForFile(_ file: StoredBody) -> Bool {
+        guard let source = files.withLock({ $0 }) else { preconditionFailure("nobody has files") }
+        let path = storage.restoringPath
+        let task = Task {
+            let isThere = await source(file, path)
+            queue.change { $0.file = isThere ? .isThere : .isGone }
+        }
+        let outcome = queue.wait(
+            until: { $0.file != nil || $0.isClosed },
+            then: { queue in
+                defer { queue.file = nil }
+                return queue.isClosed ? .isGone : queue.file
+            })
+        if outcome != .isThere { task.cancel() }
+        return outcome == .isThere
+    }
+
+    /// Only this thread changes the state; the lock is for those who ask for the store, and who must not wait for so long.
+    private func replaceState(_ replacement: StateReplacement, _ entry: Entry) throws(ApplyFailure) -> ApplyReport {
+        let old = state.withLock { $0.store }
+        var machine = state.withLock { $0.machine }
+        var report: ApplyReport?
+        let store: RocksDBStore
+        do {
+            store = try storage.restore(replacement.snapshot, at: entry.index, entry.term) { store in
+                let transaction = store.makeTransaction()
+                report = try machine.replaceMetadata(
+                    with: store.makeSnapshot(), keeping: old.makeSnapshot(), at: entry, in: transaction)
+                try store.commit(transaction, durability: .synced)
+            }
+        } catch { throw .replacement(entry.index, reason: "\(error)") }
+        guard let report else { preconditionFailure("a state was made of nothing") }
+        state.withLock { $0 = State(store: store, machine: machine) }
+        old.close()
+        return report
     }
 
     // MARK: Another state
@@ -238,18 +314,20 @@ final class Applier: Sendable {
         var detail: String
     }
 
-    /// Readers see the installed state from now on: its log is durable, too.
+    /// Readers see the installed or restored state from now on: its log is durable, too.
     ///
     /// - Throws: where the new state cannot be read.
-    func publishInstalled() throws(MetadataReadError) {
-        let (snapshot, applied) = state.withLock { state in
+    func publishReplaced() throws(MetadataReadError) {
+        let (snapshot, applied, restore) = state.withLock { state in
             (
                 state.store.makeSnapshot(),
-                AppliedRecord(index: state.machine.appliedIndex.rawValue, digest: state.machine.digest)
+                AppliedRecord(index: state.machine.appliedIndex.rawValue, digest: state.machine.digest),
+                state.machine.restore
             )
         }
         let buckets = try BucketTable(MetadataReader(snapshot, tier: .all))
         publication.publish(EngineView(snapshot: snapshot, applied: applied, buckets: buckets))
-        ledger.stateReplaced()
+        bodies.ledger.stateReplaced()
+        bodies.hold.apply(restore)
     }
 }

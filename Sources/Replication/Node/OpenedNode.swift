@@ -26,6 +26,7 @@ struct NodeBodies: Sendable {
     let store: ObjectDataStore
     let ledger: BodyLedger
     let lifetimes: BodyLifetimes
+    let hold: RestoreHold
     let settings: BodyExchangeSettings
     /// Throws `.noSpace` where a body would take what is kept for the metadata.
     let checkSpace: @Sendable () async throws(MetadataError) -> Void
@@ -93,6 +94,7 @@ extension RaftNode {
             if configuration.joins, machine.state.cluster == nil, machine.appliedIndex > .zero {
                 throw RaftNodeError.joinsWithData(directory: configuration.dataDirectory)
             }
+            bodies.hold.apply(machine.state.restore)
             let view = try makeView(snapshot, machine)
             // A directory that was refused until here is nobody's yet, and `engine_type: local` may go on with it.
             let identityFile = NodeIdentityFile(
@@ -134,7 +136,7 @@ extension RaftNode {
         let metrics = ReplicationMetrics()
         let applier = Applier(
             store: store, machine: machine, storage: storage, configuration: configuration, publication: publication,
-            lifetimes: bodies.lifetimes, ledger: bodies.ledger, metrics: metrics
+            bodies: bodies, metrics: metrics
         ) { relay.post(.applier($0)) }
         do throws(ThreadError) {
             let writer = try LogWriter(log, onRound: { metrics.wrote($0) }, onEvent: { relay.post(.log($0)) })

@@ -153,7 +153,7 @@ extension RaftNode {
         // Before any peer can learn that this node has the state: it may lack all the bodies that the state names.
         handle(.bodies(.unknown))
         do {
-            try applier.publishInstalled()
+            try applier.publishReplaced()
         } catch {
             handle(.installFailed(detail: "the installed state cannot be read: \(error)"))
             return

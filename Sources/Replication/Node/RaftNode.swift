@@ -23,7 +23,8 @@ import Synchronization
 package final class RaftNode: @unchecked Sendable {
     /// What is waiting for the loop.
     enum Input: Sendable {
-        case propose([UInt8], WriteLevel, timeoutMilliseconds: UInt64, @Sendable (ProposalOutcome) -> Void)
+        case propose(
+            SessionOperation.Kind, [UInt8], WriteLevel, timeoutMilliseconds: UInt64, @Sendable (ProposalOutcome) -> Void)
         case read(ReadOptions, timeoutMilliseconds: UInt64, CheckedContinuation<ReadOutcome, Never>)
         case command(OperatorCommand, CheckedContinuation<CommandOutcome, Never>)
         case ask(OperatorCommand, timeoutMilliseconds: UInt64, CheckedContinuation<CommandOutcome, Never>)
@@ -116,7 +117,8 @@ package final class RaftNode: @unchecked Sendable {
         guard let bulk = transport.bulk else { preconditionFailure("bodies have a loop of their own") }
         bodies = BodyExchange(
             bulk, node: opened.identity.node, store: opened.bodies.store, ledger: opened.bodies.ledger,
-            settings: opened.bodies.settings, logger: opened.configuration.logger, checkSpace: opened.bodies.checkSpace)
+            hold: opened.bodies.hold, settings: opened.bodies.settings, logger: opened.configuration.logger,
+            checkSpace: opened.bodies.checkSpace)
         fetchThread.start()
         snapshotThread.start()
         removeReplacedStores()
@@ -126,11 +128,13 @@ package final class RaftNode: @unchecked Sendable {
 
     /// Tells what became of the write, once, at the latest when its time is over. The caller is told on the node's loop: it must go on
     /// elsewhere.
+    ///
+    /// - Parameter operation: as in `SessionOperation`.
     package func propose(
-        _ operation: [UInt8], level: WriteLevel, timeoutMilliseconds: UInt64,
+        _ operation: [UInt8], kind: SessionOperation.Kind = .metadata, level: WriteLevel, timeoutMilliseconds: UInt64,
         caller: @escaping @Sendable (ProposalOutcome) -> Void
     ) {
-        postRequest(.propose(operation, level, timeoutMilliseconds: timeoutMilliseconds, caller))
+        postRequest(.propose(kind, operation, level, timeoutMilliseconds: timeoutMilliseconds, caller))
     }
 
     /// Returns when the published view is what the read asks for.
@@ -195,7 +199,7 @@ package final class RaftNode: @unchecked Sendable {
     /// Nobody may wait for a node that is closed.
     private static func refuse(_ input: Input) {
         switch input {
-        case .propose(_, _, _, let caller): caller(.refused(.stopped(.shutdown)))
+        case .propose(_, _, _, _, let caller): caller(.refused(.stopped(.shutdown)))
         case .read(_, _, let caller): caller.resume(returning: .failed(.stopped(.shutdown)))
         case .command(_, let caller), .ask(_, _, let caller): caller.resume(returning: .refused(.stopped(.shutdown)))
         case .event, .log, .applier, .joined, .chunk: break
@@ -226,13 +230,15 @@ package final class RaftNode: @unchecked Sendable {
 
     private func take(_ input: Input) {
         switch input {
-        case .propose(let operation, let level, let timeout, let caller):
+        case .propose(let kind, let operation, let level, let timeout, let caller):
             let now = BootClock.now
             let token = nextToken()
             proposals[token.rawValue] = caller
             replica.handle(
                 .propose(
-                    Proposal(token: token, operation: operation, level: level, deadline: now.adding(milliseconds: timeout))),
+                    Proposal(
+                        token: token, kind: kind, operation: operation, level: level,
+                        deadline: now.adding(milliseconds: timeout))),
                 at: now)
         case .read(_, _, let caller) where isRemoved: caller.resume(returning: .failed(.stopped(.removed)))
         case .read(let options, let timeout, let caller):

@@ -9,6 +9,7 @@ import Raft
 struct BatchWriter: Sendable {
     struct Pending: Sendable {
         let token: RequestToken
+        let kind: SessionOperation.Kind
         let operation: [UInt8]
         let level: WriteLevel
         let deadline: ClockReading

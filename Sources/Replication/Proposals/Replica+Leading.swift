@@ -39,7 +39,7 @@ extension Replica {
             switch try Command(decoding: command.payload) {
             case .openSession(let session): return session.node == sender
             case .operation(let operation): return operation.session.node == sender
-            case .expireSession, .raiseVersion: return false
+            case .expireSession, .raiseVersion, .settleRestores: return false
             }
         } catch { return false }
     }

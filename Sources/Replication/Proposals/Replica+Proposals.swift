@@ -15,7 +15,8 @@ extension Replica {
         }
         proposals.add(
             BatchWriter.Pending(
-                token: proposal.token, operation: proposal.operation, level: proposal.level, deadline: proposal.deadline))
+                token: proposal.token, kind: proposal.kind, operation: proposal.operation, level: proposal.level,
+                deadline: proposal.deadline))
     }
 
     private func rejection(_ byteCount: Int) -> ProposalRejection? {
@@ -72,7 +73,8 @@ extension Replica {
         for serial in serials {
             guard let pending = proposals[serial] else { preconditionFailure("a write without its data") }
             let operation = SessionOperation(
-                session: proposals.session, serial: serial, mark: mark ?? serial, operation: pending.operation)
+                session: proposals.session, serial: serial, mark: mark ?? serial, kind: pending.kind,
+                operation: pending.operation)
             commands.append(ForwardedCommand(level: pending.level, payload: Command.operation(operation).encoded()))
         }
         if isLeader {

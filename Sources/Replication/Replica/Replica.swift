@@ -34,6 +34,10 @@ package struct Replica: Sendable {
     package internal(set) var members: [Member]
     package internal(set) var version: ClusterVersion
     var openSessions: [SessionID]
+    /// What the state says of replacements of itself.
+    package internal(set) var restore: RestoreState
+    /// When this node proposed to settle some.
+    var settledRestoresAt: ClockReading?
     /// What the disk said to be committed when the node started.
     let committedAtStart: LogIndex
 
@@ -90,6 +94,7 @@ package struct Replica: Sendable {
         members = begin.state.members
         version = begin.state.version
         openSessions = begin.state.sessions
+        restore = begin.state.restore
         proposals = BatchWriter(session: SessionID(node: begin.identity.node, start: begin.start))
         logSizes = LogSizes(base: begin.stored.baseIndex, last: begin.stored.lastIndex, byteCount: begin.logByteCount)
         let snapshot = begin.snapshot.flatMap { $0.id.index >= begin.stored.baseIndex ? $0 : nil }
@@ -106,6 +111,7 @@ package struct Replica: Sendable {
         committedAtStart = stored.commit
         core = try Self.core(
             begin.identity.node, settings, stored, snapshot?.mark, start: begin.start, seed: begin.seed)
+        core.retire(upTo: restore.settled)
         phase = .member
         if cluster == nil { phase = Self.emptyPhase(begin, settings, applied: begin.state.applied) }
         emitContacts()

@@ -1,5 +1,5 @@
 import Metadata
-import Raft
+package import Raft
 
 /// What a log entry of type `normal` tells the replicated state machine; an empty payload is the first entry of a leader's term, which
 /// tells it nothing. docs/formats/command.md has the layout.
@@ -8,19 +8,28 @@ package enum Command: Hashable, Sendable {
     case operation(SessionOperation)
     case expireSession(SessionID)
     case raiseVersion(ClusterVersion)
+    /// Every member has applied the replacements of the state up to that entry: their files may go (`RestoreState`).
+    case settleRestores(LogIndex)
 }
 
 /// An operation with what makes a repetition of it known.
 package struct SessionOperation: Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
+        case metadata
+        case restore
+    }
+
     package var session: SessionID
     package var serial: Serial
     /// All operations below have been answered to whoever asked for them, and none will be sent again: their results may go.
     /// Never above `serial`.
     package var mark: Serial
-    /// An encoded `MetadataOperation`.
+    package var kind: Kind
+    /// An encoded `MetadataOperation`, or `RestoreStep`.
     package var operation: [UInt8]
 
-    package init(session: SessionID, serial: Serial, mark: Serial, operation: [UInt8]) {
+    package init(session: SessionID, serial: Serial, mark: Serial, kind: Kind = .metadata, operation: [UInt8]) {
+        self.kind = kind
         self.session = session
         self.serial = serial
         self.mark = mark
@@ -34,6 +43,8 @@ extension Command {
     package static let operationCode: UInt8 = 2
     package static let expireSessionCode: UInt8 = 3
     package static let raiseVersionCode: UInt8 = 4
+    package static let restoreCode: UInt8 = 5
+    package static let settleRestoresCode: UInt8 = 6
 
     /// Layout version, kind, session.
     package static let sessionHeaderByteCount = 22
@@ -44,7 +55,7 @@ extension Command {
         switch self {
         case .openSession(let session), .expireSession(let session): session
         case .operation(let operation): operation.session
-        case .raiseVersion: nil
+        case .raiseVersion, .settleRestores: nil
         }
     }
 
@@ -58,7 +69,7 @@ extension Command {
         case .operation(let operation):
             precondition(operation.mark <= operation.serial, "a mark beyond the operation that carries it")
             bytes.reserveCapacity(Self.operationHeaderByteCount + operation.operation.count)
-            bytes.appendHeader(Self.operationCode, operation.session)
+            bytes.appendHeader(operation.kind == .metadata ? Self.operationCode : Self.restoreCode, operation.session)
             bytes.appendLittleEndian(operation.serial.rawValue)
             bytes.appendLittleEndian(operation.mark.rawValue)
             bytes.append(contentsOf: operation.operation)
@@ -66,6 +77,10 @@ extension Command {
             bytes.append(Self.layoutVersion)
             bytes.append(Self.raiseVersionCode)
             bytes.appendLittleEndian(version.rawValue)
+        case .settleRestores(let index):
+            bytes.append(Self.layoutVersion)
+            bytes.append(Self.settleRestoresCode)
+            bytes.appendLittleEndian(index.rawValue)
         }
         return bytes
     }
@@ -74,18 +89,22 @@ extension Command {
     package init(decoding bytes: [UInt8]) throws(DecodingFault) {
         var reader = BytesReader(bytes)
         try reader.readVersion(Self.layoutVersion)
-        switch try reader.readUInt8() {
+        let code = try reader.readUInt8()
+        switch code {
         case Self.openSessionCode: self = .openSession(try reader.readSession())
         case Self.expireSessionCode: self = .expireSession(try reader.readSession())
-        case Self.operationCode:
+        case Self.operationCode, Self.restoreCode:
             let session = try reader.readSession()
             let serial = Serial(try reader.readUInt64())
             let mark = Serial(try reader.readUInt64())
             guard serial.rawValue > 0, mark <= serial else { throw .invalid(field: "mark") }
             self = .operation(
-                SessionOperation(session: session, serial: serial, mark: mark, operation: reader.readRest()))
+                SessionOperation(
+                    session: session, serial: serial, mark: mark, kind: code == Self.operationCode ? .metadata : .restore,
+                    operation: reader.readRest()))
         case Self.raiseVersionCode: self = .raiseVersion(ClusterVersion(try reader.readUInt32()))
-        case let code: throw .unknownCode(field: "kind", code: UInt64(code))
+        case Self.settleRestoresCode: self = .settleRestores(try reader.readIndex("index"))
+        default: throw .unknownCode(field: "kind", code: UInt64(code))
         }
         try reader.expectEnd()
     }

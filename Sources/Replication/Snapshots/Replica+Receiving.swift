@@ -173,6 +173,7 @@ extension Replica {
         members = installed.state.members
         version = installed.state.version
         applied = installed.state.applied
+        take(installed.state.restore)
         logWritten(token)
         snapshots.outdate(before: applied)
         releaseSnapshots()

@@ -7,7 +7,7 @@ extension Replica {
 
     /// The core wants the follower to have one.
     mutating func offerSnapshot(to follower: NodeID) {
-        guard let newest = snapshots.newest, newest.id.index >= core.baseIndex else {
+        guard let newest = snapshots.newest, newest.id.index >= core.sendingBase else {
             core.reportSnapshot(follower, isReceived: false)
             takeMissingSnapshot()
             return
@@ -30,7 +30,7 @@ extension Replica {
     /// The follower may have most of an older one, behind which the log still goes on.
     private func brokenOffer(_ follower: NodeID) -> SnapshotOffer? {
         guard let broken = manager.transfers.broken.first(where: { $0.node == follower }),
-            broken.offer.mark.index >= core.baseIndex
+            broken.offer.mark.index >= core.sendingBase
         else { return nil }
         return broken.offer
     }

@@ -44,8 +44,10 @@ extension Replica {
 
     /// A follower lacks what the log has forgotten, and there is nothing to give it.
     private var isSnapshotNeeded: Bool {
-        guard isLeader, snapshots.newest == nil, isRetryDue else { return false }
-        return core.peers.contains { $0.node != node && $0.isActive && $0.match < core.baseIndex }
+        let base = core.sendingBase
+        let isThere = snapshots.newest.map { $0.id.index >= base } ?? false
+        guard isLeader, !isThere, applied >= base, isRetryDue else { return false }
+        return core.peers.contains { $0.node != node && $0.isActive && $0.match < base }
     }
 
     mutating func takeSnapshot() {

@@ -22,7 +22,7 @@ extension StateStorage {
                 return stores.pointer
             }
             let pointer = StorePointer(
-                index: id.index, term: id.term, number: (replaced?.number ?? 0) + 1)
+                .installed, index: id.index, term: id.term, number: (replaced?.number ?? 0) + 1)
             let path = storePath(pointer)
             try link(paths.received(id), into: path)
             // Before it is the state: what cannot be opened does not become it.

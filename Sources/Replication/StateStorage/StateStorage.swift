@@ -10,10 +10,12 @@ import Synchronization
 /// <kv_path>/             the store, until one is installed
 ///   STORE                which directory is the store since then
 ///   installed-9-2-1/     the store that was installed at entry 9 of term 2
+///   restored-9-2-1/      the store that entry 9 of term 2 has made of a snapshot file
 /// <snapshots>/
 ///   9-2/                 this node's snapshot at entry 9 of term 2: files of RocksDB, linked, and `manifest`
 ///   taking/              one that is being made
 ///   incoming/            one that is being received
+///   restoring            the state of a snapshot file that is about to be restored
 /// ```
 ///
 /// Nothing is where it counts before it is whole and durable: a directory is filled under another name and renamed, or named by a pointer
@@ -36,6 +38,7 @@ package final class StateStorage: Sendable {
 
         var taking: String { "\(snapshots)/taking" }
         var incoming: String { "\(snapshots)/incoming" }
+        var restoring: String { "\(snapshots)/restoring" }
     }
 
     /// What the state's directory is now, and those it was before that somebody may still read.
@@ -77,7 +80,9 @@ package final class StateStorage: Sendable {
     }
 
     /// Where the state was installed last (for `ReplicaStart.repair`); nil: never.
-    package var installedIndex: LogIndex? { stores.withLock { $0.pointer?.index } }
+    package var installedIndex: LogIndex? {
+        stores.withLock { stores in stores.pointer.flatMap { $0.origin == .installed ? $0.index : nil } }
+    }
 
     /// Opens the store that the pointer names, or makes an empty one, and clears away what interrupted installations left.
     ///
@@ -135,7 +140,7 @@ package final class StateStorage: Sendable {
         }
         try StateStorageError.files { () throws(FileSystemError) in
             for name in installed where name != pointer?.directoryName { try fileSystem.removeAll("\(directory)/\(name)") }
-            for path in [paths.taking, "\(paths.taking).tmp"] { try fileSystem.removeAll(path) }
+            for path in [paths.taking, "\(paths.taking).tmp", paths.restoring] { try fileSystem.removeAll(path) }
             try ExportedCheckpoints.removeAll(in: directory, fileSystem: fileSystem)
         }
     }

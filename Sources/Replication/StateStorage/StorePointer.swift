@@ -13,27 +13,37 @@ struct StorePointer: Hashable, Sendable {
     static let fileName = "STORE"
     private static let byteCountMax = 512
 
-    /// Where the state was installed.
+    enum Origin: String, Sendable {
+        /// A snapshot of a peer: the log begins behind it.
+        case installed
+        /// A snapshot file, by an entry of the log, which goes on.
+        case restored
+    }
+
+    var origin: Origin
+    /// Where the state was replaced.
     var index: LogIndex
     var term: Term
     /// Tells directories of the same index and term apart.
     var number: UInt64
 
-    var directoryName: String { "installed-\(index.rawValue)-\(term.rawValue)-\(number)" }
+    var directoryName: String { "\(origin.rawValue)-\(index.rawValue)-\(term.rawValue)-\(number)" }
 
-    init(index: LogIndex, term: Term, number: UInt64) {
+    init(_ origin: Origin, index: LogIndex, term: Term, number: UInt64) {
+        self.origin = origin
         self.index = index
         self.term = term
         self.number = number
     }
 
-    /// Of a directory that an installation made.
+    /// Of a directory that a replacement made.
     init?(directoryName name: String) {
         let parts = name.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 4, parts[0] == "installed", let index = UInt64(parts[1]), let term = UInt64(parts[2]),
+        guard parts.count == 4, let origin = Origin(rawValue: String(parts[0])), let index = UInt64(parts[1]),
+            let term = UInt64(parts[2]),
             let number = UInt64(parts[3])
         else { return nil }
-        self.init(index: LogIndex(index), term: Term(term), number: number)
+        self.init(origin, index: LogIndex(index), term: Term(term), number: number)
         guard directoryName == name else { return nil }
     }
 

@@ -66,6 +66,8 @@ extension Simulation {
             let clock = node.clockReading(at: now)
             for stream in streams { process.bodies?.receptions[key(stream)]?.incoming.confirm(at: clock) }
         case .discard(let ids): process.bodies?.ledger.discard(ids)
+        // Who asks that prepares a restore: operators of simulated clusters do not.
+        case .holds, .held: break
         case .accepted(let stream, let byteCount):
             try change(stream, node, process) { upload in
                 if !upload.upload.accepted(byteCount, by: sender, at: node.clockReading(at: now)) {

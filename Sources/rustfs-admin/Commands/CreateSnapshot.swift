@@ -8,7 +8,7 @@ struct SnapshotCommands: ParsableCommand {
         abstract: "The state of the cluster as a file.",
         discussion:
             "`rustfs-metadata snapshot inspect` looks at a file, `rustfs-metadata restore` makes a data directory of one.",
-        subcommands: [CreateSnapshot.self])
+        subcommands: [CreateSnapshot.self, RestoreSnapshot.self])
 }
 
 struct CreateSnapshot: AdminCommand {
@@ -49,7 +49,7 @@ struct CreateSnapshot: AdminCommand {
                     throw .unknown(
                         "The time is over, and the node goes on writing: GET /metadata/snapshots tells how far it is.")
                 }
-                if Console.showsProgress { Console.redraw(Self.line(export)) }
+                if Console.showsProgress { Console.redraw(Progress.line(export.bytesDone, of: export.bytesTotal)) }
                 try? await Task.sleep(for: .milliseconds(Self.lookMilliseconds))
                 continue
             }
@@ -67,12 +67,5 @@ struct CreateSnapshot: AdminCommand {
         Console.write(
             "\(path): snapshot \(Amount.orUnknown(export.id)), \(Amount.bytes(export.bytesTotal)), contains the log up to entry "
                 + "\(Amount.orUnknown(export.index))")
-    }
-
-    private static func line(_ export: SnapshotExportDocument) -> String {
-        let share = export.bytesTotal == 0 ? 0 : Double(export.bytesDone) / Double(export.bytesTotal)
-        let filled = Int(min(1, share) * 20)
-        let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: 20 - filled)
-        return "[\(bar)] \(Amount.bytes(export.bytesDone)) of \(Amount.bytes(export.bytesTotal))"
     }
 }

@@ -13,7 +13,8 @@ import Testing
         .bytes(
             BodyBytes(
                 request: 13, length: 500_000, tableChecksum: 14, offset: 131_072, blockChecksums: [15, 16], bytes: bytes)),
-        .readFailed(request: 17, .damaged),
+        .readFailed(request: 17, .damaged), .holds(request: 18, RestoreID(high: 19, low: 20), [id, id]),
+        .held(request: 21, [true, false]), .held(request: 22, []),
     ]
 
     static func encoded(_ message: BodyMessage) -> ByteBuffer {

@@ -43,6 +43,8 @@ final class TestCluster {
         settings.snapshots.keptByteCount = 0
         settings.membership.stepMilliseconds = 2000
         settings.membership.catchUpMilliseconds = 5000
+        // Else the first thing that a leader does is to raise the rules.
+        settings.version = .first
         settings.mutations = PutBack.bug
         settings.raft.mutations = PutBack.raftBug
         return settings

@@ -10,6 +10,9 @@ struct CommandTests {
         .openSession(session), .expireSession(session), .raiseVersion(ClusterVersion(9)),
         .operation(SessionOperation(session: session, serial: Serial(12), mark: Serial(10), operation: [1, 2, 3])),
         .operation(SessionOperation(session: session, serial: Serial(1), mark: Serial(0), operation: [])),
+        .operation(
+            SessionOperation(session: session, serial: Serial(12), mark: Serial(10), kind: .restore, operation: [4, 5])),
+        .settleRestores(LogIndex(80)),
     ]
 
     @Test("What is encoded decodes to the same", arguments: commands)
@@ -49,5 +52,7 @@ struct CommandTests {
         ]
         #expect(Self.commands[3].encoded() == expected)
         #expect(Self.commands[2].encoded() == [1, 4, 9, 0, 0, 0])
+        #expect(Self.commands[5].encoded() == [1, 5] + expected[2..<38] + [4, 5])
+        #expect(Self.commands[6].encoded() == [1, 6, 80, 0, 0, 0, 0, 0, 0, 0])
     }
 }
