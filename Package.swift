@@ -218,7 +218,8 @@ let package = Package(
         .testTarget(
             name: "ReplicationTests",
             dependencies: [
-                "Checksum", "FileSystem", "FileSystemTestKit", "KeyValueStore", "LogTestKit", "Metadata", "ObjectDataStore",
+                "Backup", "Checksum", "FileSystem", "FileSystemTestKit", "KeyValueStore", "LogTestKit", "Metadata",
+                "ObjectDataStore",
                 "PeerTransport", "Raft",
                 "RaftStorage",
                 "Replication", nioCore,

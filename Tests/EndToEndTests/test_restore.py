@@ -3,19 +3,20 @@
 import json
 import os
 import random
-import signal
 import threading
+import time
 
 import pytest
 
 from support.admin import ask, rustfs_admin
-from support.backups import create, progress
-from support.bodies import bodies, get, put, status as body_status, wait_for_same_bodies
+from support.backups import create
+from support.bodies import flip, get, put, wait_for_same_bodies
 from support.cluster import wait_until
-from support.load import Load
 
 KIB, MIB = 1 << 10, 1 << 20
 BUCKET = "restored"
+# Files that nothing names go soon.
+TIDY = {"bodies": "{orphan_grace: 2, scrub_period: 0}"}
 SIZES = [0, 1, 500, 128 * KIB, 128 * KIB + 1, 700 * KIB, 3 * MIB + 1]
 
 
@@ -72,7 +73,7 @@ def restored(node, path):
     return done.document
 
 
-def refused(node, path, code, exit_code=5):
+def refused(node, path, code, exit_code=1):
     done = restore(node, path, "--output", "json")
     assert done.code == exit_code and done.document["code"] == code, done
     return done.document["message"]
@@ -160,3 +161,221 @@ def test_what_writes_meanwhile_is_told_the_truth(own_cluster):
     for number in range(3):
         turns = sorted(int(name.rsplit("/", 1)[1]) for name in found if name.startswith(f"/{BUCKET}/load/{number}/"))
         assert turns == list(range(turns[0], counts[number] + 1)) and turns[0] > 20
+
+
+def large(contents):
+    return sum(len(body) > 128 * KIB for body in contents.values())
+
+
+def test_a_node_that_was_down_gets_there_and_then_the_file_goes(own_cluster):
+    cluster = own_cluster(3, replication=TIDY).start()
+    contents = fill(cluster.nodes[0])
+    leader = cluster.wait_for_leader()
+    absent, asked = others(cluster, leader)
+    path = cluster.directory / "before.snap"
+    create(asked, path)
+    change(leader, contents)
+    absent.kill()
+    # The bodies that were released are deleted, so that they come from the file.
+    wait_until(lambda: asked.status()["bodies"]["unnamed"] == 0, 30, "nothing unnamed")
+    document = restored(asked, path)
+    expect([leader, asked], contents)
+    for number in range(30):
+        assert put(asked, f"/{BUCKET}/small/{number}", b"later").status == 200
+        contents[f"/{BUCKET}/small/{number}"] = b"later"
+    assert asked.status()["applied_index"] >= document["entry"] + 30
+
+    absent.start()
+    cluster.wait_until_ready()
+    cluster.wait_until_equal()
+    expect(cluster.nodes, contents)
+    # Everybody has the state: neither its file nor what only the replaced state named is anywhere after a while.
+    wait_for_same_bodies(cluster.nodes, large(contents), seconds=90)
+
+
+def test_members_that_come_later_need_no_file(own_cluster):
+    """The log that it was applied from is there yet; the file is not."""
+    cluster = own_cluster(3, replication=TIDY).start()
+    contents = fill(cluster.nodes[0], count=10)
+    path = cluster.directory / "before.snap"
+    create(cluster.nodes[0], path)
+    change(cluster.nodes[0], contents)
+    restored(cluster.nodes[1], path)
+    wait_for_same_bodies(cluster.nodes, large(contents), seconds=90)
+    new = cluster.newcomer(4).start()
+    done = rustfs_admin("metadata", "add-node", "--id", 4, "--address", f"127.0.0.1:{new.peer_port}", node=cluster.nodes[0])
+    assert done.code == 0, done
+    cluster.wait_until_equal()
+    expect(cluster.nodes, contents)
+    wait_for_same_bodies(cluster.nodes, large(contents))
+    # One whose disk is gone is replaced, and another restore goes on among the members of now.
+    cluster.nodes[2].kill()
+    done = rustfs_admin("metadata", "remove-node", "--id", 3, "--yes", node=cluster.nodes[0])
+    assert done.code == 0, done
+    cluster.forget(cluster.nodes[2])
+    restored(new, path)
+    cluster.wait_until_equal()
+    expect(cluster.nodes, contents)
+
+
+def test_nodes_killed_at_any_time_leave_one_state_or_the_other(own_cluster):
+    """Never a mixture, never different ones, and what was begun ends."""
+    cluster = own_cluster(3, replication={**TIDY, "request_timeout_ms": 20000}).start()
+    contents = fill(cluster.nodes[0], count=20)
+    path = cluster.directory / "before.snap"
+    create(cluster.nodes[0], path)
+    chance, seen = random.Random(7), set()
+    for round_number in range(8):
+        # A small object tells which state it is; the large ones have to be sent each time.
+        marker = f"/{BUCKET}/marker"
+        leader = cluster.wait_for_leader()
+        assert put(leader, marker, f"{round_number}".encode()).status == 200
+        asked = chance.choice(cluster.nodes)
+        victim = leader if round_number % 3 == 0 else asked if round_number % 3 == 1 else chance.choice(cluster.nodes)
+        status, _ = ask(asked, "POST", "/metadata/restores", {"path": str(path)})
+        assert status == 200
+        time.sleep(chance.choice([0.02, 0.05, 0.1, 0.2, 0.4]))
+        victim.kill()
+        victim.start()
+        cluster.wait_until_ready()
+        if victim is not asked:
+            wait_until(lambda: asked.status()["restore"]["state"] != "running", 60, lambda: asked.status()["restore"])
+        cluster.wait_until_equal()
+        states = {get(node, marker).status for node in cluster.nodes}
+        assert len(states) == 1, states
+        is_restored = states == {404}
+        told = asked.status().get("restore")
+        if victim is not asked and told["state"] == "done":
+            assert is_restored, told
+        if victim is not asked and told["state"] == "failed" and told["error_code"] != "UnknownOutcome":
+            assert not is_restored, told
+        seen.add(is_restored)
+        for node in cluster.nodes:
+            for name, body in contents.items():
+                reply = get(node, name)
+                assert reply.status == 200 and reply.body == body, (round_number, node.number, name)
+    # Whatever was given up holds nothing back: another one succeeds, and bodies are deleted again.
+    restored(cluster.nodes[0], path)
+    expect(cluster.nodes, contents)
+    assert put(cluster.nodes[0], f"/{BUCKET}/large", os.urandom(MIB)).status == 200
+    assert cluster.nodes[1].client().request("DELETE", f"/{BUCKET}/large").status == 204
+    wait_for_same_bodies(cluster.nodes, large(contents), seconds=90)
+    assert seen == {True, False} or len(seen) == 1
+
+
+@pytest.fixture(scope="module")
+def shared(workspace):
+    from support.cluster import Cluster
+
+    cluster = Cluster(workspace / "restore-shared", replication=TIDY).start()
+    cluster.contents = fill(cluster.nodes[0], count=10)
+    cluster.with_data, cluster.without_data = cluster.directory / "data.snap", cluster.directory / "metadata.snap"
+    create(cluster.nodes[0], cluster.with_data)
+    create(cluster.nodes[0], cluster.without_data, with_data=False)
+    yield cluster
+    cluster.close()
+
+
+def unchanged(cluster, check):
+    before = cluster.wait_until_equal()[1]
+    result = check()
+    # What prepares and gives up leaves nothing behind but its entries in the log.
+    cluster.wait_until_equal()
+    for path, body in cluster.contents.items():
+        assert get(cluster.nodes[1], path).body == body
+    return before, result
+
+
+def test_without_data_it_is_restored_if_every_body_is_there(shared):
+    assert put(shared.nodes[2], f"/{BUCKET}/small/0", b"another").status == 200
+    restored(shared.nodes[2], shared.without_data)
+    expect(shared.nodes, shared.contents)
+
+
+def test_bodies_that_are_absent_are_counted_and_nothing_changes(shared):
+    name = f"/{BUCKET}/size/5"
+    assert shared.nodes[0].client().request("DELETE", name).status == 204
+    wait_for_same_bodies(shared.nodes, large(shared.contents) - 1)
+    message = refused(shared.nodes[1], shared.without_data, "BodiesMissing")
+    assert f"names 1 bodies ({700 * KIB} bytes)" in message and "made with data" in message
+    assert get(shared.nodes[1], name).status == 404
+    # It is in the other file.
+    restored(shared.nodes[1], shared.with_data)
+    wait_for_same_bodies(shared.nodes, large(shared.contents))
+    expect(shared.nodes, shared.contents)
+
+
+def test_a_damaged_file_is_refused_before_anything_happens(shared):
+    chance, size = random.Random(3), shared.with_data.stat().st_size
+    copy = shared.directory / "damaged.snap"
+    copy.write_bytes(shared.with_data.read_bytes())
+    digest = shared.wait_until_equal()
+    for place in [0, 7, 8, 12, 40, 100, 200, size - 1, size - 20, size // 2, *(chance.randrange(size) for _ in range(12))]:
+        flip(copy, place)
+        message = refused(shared.nodes[place % 3], copy, "InvalidFile")
+        assert str(copy) in message
+        flip(copy, place)
+    for length in [0, 11, 300, size // 2, size - 1]:
+        copy.write_bytes(shared.with_data.read_bytes()[:length])
+        refused(shared.nodes[0], copy, "InvalidFile")
+    assert shared.wait_until_equal() == digest, "not even an entry in the log"
+
+
+def test_what_is_no_snapshot_or_not_there_is_refused(shared, tmp_path):
+    digest = shared.wait_until_equal()
+    foreign = tmp_path / "foreign.snap"
+    foreign.write_bytes(b"PK\x03\x04" + os.urandom(1000))
+    assert "is not a snapshot file" in refused(shared.nodes[0], foreign, "InvalidFile")
+    assert "no such file" in refused(shared.nodes[0], tmp_path / "none.snap", "Failed").lower()
+    refused(shared.nodes[0], tmp_path, "Failed")
+    message = refused(shared.nodes[0], "relative.snap", "InvalidPath", exit_code=64)
+    assert "absolute" in message
+    without_path = rustfs_admin("metadata", "snapshot", "restore", "--yes", node=shared.nodes[0])
+    assert without_path.code == 64 and "--path" in without_path.err
+    unconfirmed = rustfs_admin("metadata", "snapshot", "restore", "--path", shared.with_data, node=shared.nodes[0])
+    assert unconfirmed.code == 64 and "--yes" in unconfirmed.err
+    assert shared.wait_until_equal() == digest
+
+
+def test_a_cluster_that_is_younger_than_the_file_is_refused(own_cluster, shared):
+    other = own_cluster(1).start()
+    for number in range(3):
+        assert put(shared.nodes[0], f"/{BUCKET}/small/{number}", shared.contents[f"/{BUCKET}/small/{number}"]).status == 200
+    path = shared.directory / "older.snap"
+    create(shared.nodes[0], path, with_data=False)
+    message = refused(other.nodes[0], path, "YoungerCluster")
+    assert "rustfs-metadata restore" in message
+
+
+def test_two_administrators_at_once(shared):
+    """At most one of them restores at a time; each is told what has become of his."""
+    results, threads = {}, []
+    for node in shared.nodes:
+        thread = threading.Thread(target=lambda node=node: results.update({node.number: restore(node, shared.with_data, "--output", "json")}))
+        threads.append(thread)
+        thread.start()
+    for thread in threads:
+        thread.join()
+    codes = [run.document["code"] for run in results.values() if run.code]
+    assert any(run.code == 0 for run in results.values()), results
+    assert set(codes) <= {"Refused", "Busy"}, results
+    expect(shared.nodes, shared.contents)
+    shared.wait_until_equal()
+
+
+def test_a_node_of_no_cluster_has_the_other_way(own_cluster, shared):
+    alone = own_cluster(1)
+    alone.write_configuration(alone.nodes[0], engine="local")
+    alone.nodes[0].start()
+    alone.wait_until_ready()
+    status, answer = ask(alone.nodes[0], "POST", "/metadata/restores", {"path": str(shared.with_data)})
+    assert status == 404 and "rustfs-metadata restore" in answer["message"]
+
+
+def test_the_progress_is_told(shared):
+    done = rustfs_admin("metadata", "snapshot", "restore", "--path", shared.with_data, "--yes", node=shared.nodes[1])
+    assert done.code == 0 and "The cluster has the state of" in done.out and str(shared.with_data) in done.out
+    status, answer = ask(shared.nodes[1], "GET", "/metadata/restores")
+    assert status == 200 and answer["state"] == "done" and answer["entry"] > 0
+    status, answer = ask(shared.nodes[1], "GET", "/metadata/status")
+    assert answer["restore"]["path"] == str(shared.with_data)

@@ -1,22 +1,27 @@
 """A cluster is upgraded and downgraded node by node, under load, and nobody notices.
 
-The two builds are one that says of itself that it knows the rules of one more version: RUSTFS_TEST_CLUSTER_VERSION.
+The two builds are one that says of itself that it does not know the rules of the newest version: RUSTFS_TEST_CLUSTER_VERSION.
 """
 
 import time
 
 import pytest
 
+from support.admin import rustfs_admin
+from support.backups import create
 from support.cluster import Cluster, wait_until
 from support.load import Load
 
 BUCKET = "upgraded"
-NEWER = {"RUSTFS_TEST_CLUSTER_VERSION": "2"}
+OLDER, NEWER = {"RUSTFS_TEST_CLUSTER_VERSION": "1"}, {}
 
 
 @pytest.fixture
 def cluster(workspace, request):
-    instance = Cluster(workspace / request.node.name[:40]).start()
+    instance = Cluster(workspace / request.node.name[:40])
+    for node in instance.nodes:
+        node.environment = OLDER
+    instance.start()
     assert instance.nodes[0].client().request("PUT", f"/{BUCKET}").status == 200
     yield instance
     instance.close()
@@ -41,21 +46,30 @@ def test_a_cluster_is_upgraded_node_by_node_and_can_go_back_until_the_last(clust
         restart(second, NEWER)
         assert versions(cluster) == [(1, 2), (1, 2), (1, 1)]
         # It is not what was hoped for: back.
-        restart(first, {})
+        restart(first, OLDER)
         assert versions(cluster) == [(1, 1), (1, 2), (1, 1)]
         restart(first, NEWER)
         time.sleep(1)
         assert {version for version, _ in versions(cluster)} == {1}, "an older build is a member yet"
+        # What only the newer rules know is refused by the newer builds, before the older one hears of it.
+        path = cluster.directory / "one.snap"
+        create(first, path)
+        refusal = rustfs_admin("metadata", "snapshot", "restore", "--path", path, "--yes", "--output", "json", node=first)
+        assert refusal.code == 1 and refusal.document["code"] == "ClusterVersion" and "version 1" in refusal.document["message"]
         restart(third, NEWER)
         wait_until(lambda: versions(cluster) == [(2, 2)] * 3, 30, lambda: versions(cluster))
         load.wait_for(400)
     assert load.failures == []
+    done = rustfs_admin("metadata", "snapshot", "create", "--with-data", "--path", cluster.directory / "two.snap", node=second)
+    assert done.code == 0, done
+    done = rustfs_admin("metadata", "snapshot", "restore", "--path", cluster.directory / "two.snap", "--yes", node=second)
+    assert done.code == 0, done
     for path, body in load.written.items():
         assert second.client().request("GET", path).body == body
     cluster.wait_until_equal()
     # From now on the older build is refused, and says why.
     assert third.stop() == 0
-    third.environment = {}
+    third.environment = OLDER
     third.start()
     wait_until(lambda: third.ended() is not None, 30, third.log)
     assert third.kill() not in (0, None)

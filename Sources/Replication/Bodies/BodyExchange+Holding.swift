@@ -6,6 +6,8 @@ import Raft
 /// of them.
 extension BodyExchange {
     private static let retryMilliseconds: UInt64 = 200
+    /// A connection that was lost comes back within that.
+    private static let unreachableMilliseconds: UInt64 = 3_000
 
     /// Who the members are now.
     func members() async -> Configuration {
@@ -40,9 +42,14 @@ extension BodyExchange {
     private func patientlyAsk(
         _ member: NodeID, _ ids: [BodyID], _ restore: RestoreID, until deadline: ClockReading
     ) async -> [Bool]? {
+        let begin = BootClock.now
         while !Task.isCancelled {
             switch member == node ? await look(for: ids, restore) : await ask(member, ids, restore) {
             case .success(let answers): return answers.count == ids.count ? answers : nil
+            case .failure(.unreachable):
+                guard BootClock.now < min(deadline, begin.adding(milliseconds: Self.unreachableMilliseconds)) else {
+                    return nil
+                }
             case .failure: guard BootClock.now < deadline else { return nil }
             }
             try? await Task.sleep(for: .milliseconds(Self.retryMilliseconds))

@@ -135,7 +135,7 @@ package final class SnapshotRestorer: Sendable {
         }
         let status = await node.status()
         guard ClusterVersion(status.version) >= .restores else { throw .version(status.version) }
-        guard file.header.index < status.appliedIndex else {
+        guard file.header.index <= status.appliedIndex else {
             throw .younger(path: path, index: file.header.index, applied: status.appliedIndex)
         }
         let state = try await blocking(threads) { [self] () throws(BackupError) in

@@ -1,13 +1,13 @@
 import Backup
 import FileSystem
-import KeyValueStore
-import Raft
+package import KeyValueStore
+package import Raft
 import Synchronization
 
 /// Putting the state of a snapshot file in the place of the state.
 extension StateStorage {
     /// Where the file is to be, for `restore`: the beginning of a snapshot file, up to the end of the store in it.
-    var restoringPath: String { paths.restoring }
+    package var restoringPath: String { paths.restoring }
 
     /// Makes the state of the file at `restoringPath` the state, durably, and opens it. The file is gone then.
     ///
@@ -18,7 +18,7 @@ extension StateStorage {
     ///   - file: the id of the whole snapshot file.
     ///   - change: makes of the store what the entry asks for, in a commit that is synced.
     /// - Throws: `BackupError`, `StateStorageError`, and what `change` throws.
-    func restore(
+    package func restore(
         _ file: UInt128, at index: LogIndex, _ term: Term, change: (RocksDBStore) throws -> Void
     ) throws -> RocksDBStore {
         try? removeClosedStores()
