@@ -27,6 +27,24 @@ class Backup(Faults):
     def progress(self, cluster, member):
         return json.loads(cluster.admin(member, "/metadata/snapshots")[1])
 
+    def restore(self, cluster, member, path, rate):
+        """Has the cluster take the state of a file while small writes go on; how long that is, and how long the slowest of them waits."""
+        with OpenLoad(cluster, range(cluster.count), rate, 30, "restore-") as beside:
+            time.sleep(1)
+            begin = time.monotonic()
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{cluster.admin_ports[member]}/metadata/restores",
+                data=json.dumps({"path": str(path)}).encode(), headers={"Content-Type": "application/json"})
+            urllib.request.urlopen(request, timeout=10).close()
+            while (found := json.loads(cluster.admin(member, "/metadata/restores")[1]))["state"] == "running":
+                time.sleep(0.05)
+            seconds = time.monotonic() - begin
+            if found["state"] != "done":
+                raise RuntimeError(f"the snapshot was not restored: {found}")
+        self.add("Snapshot restored in the running cluster in", seconds, "s")
+        self.add("Beside it, the slowest write", beside.figures["max_us"] / 1000, "ms")
+        self.add("Beside it, errors", beside.figures["errors"], "requests", 1)
+
     def program(self, what, *arguments):
         begin = time.monotonic()
         subprocess.run([BINARIES / "rustfs-metadata", *arguments], check=True, stdout=subprocess.DEVNULL)
@@ -96,5 +114,6 @@ class Backup(Faults):
             client.put_long(f"/{BUCKET}/large", (64 if self.bench.options.quick else 512) * MIB)
             client.close()
             path, _ = self.compare(cluster, "with data", rate, with_data=True)
+            self.restore(cluster, cluster.leader(), path, rate / 4)
             self.program("inspected", "snapshot", "inspect", "--path", path)
             self.program("restored", "restore", "--path", path, "--data-dir", self.directory / "restored")

@@ -76,7 +76,7 @@ extension ReplicatedMetadataEngine: ServedEngine {
         return engine
     }
 
-    /// Makes a build say that it knows newer rules than it does, which are like the newest that it knows: so that a test has two builds.
+    /// Makes a build say that it knows other rules than it does, older ones or newer ones that are like its newest: so that a test has two builds.
     private static var versionOfTests: String { "RUSTFS_TEST_CLUSTER_VERSION" }
 
     private static func version(_ replication: ServerConfiguration.Replication, _ logger: Logger) -> ClusterVersion {

@@ -57,7 +57,7 @@ extension Replica {
         if let version = report.version { self.version = version }
         if let mark = report.mark { digests.add(mark) }
         if let restore = report.restore { take(restore) }
-        if report.hasReplacedState {
+        if report.hasReplacedState, bodies.index < report.index {
             // Before any peer can learn that this node has the state: it may lack all the bodies that the state names.
             bodies = .unknown
             manager.reportAtOnce()

@@ -176,8 +176,10 @@ final class Applier: Sendable {
             Result { () throws(ApplyFailure) in
                 let transaction = state.store.makeTransaction()
                 let report = try state.machine.apply(batch, in: transaction)
+                // No crash may take this replica back to before a restore was begun: it would release bodies once more that were sent since.
+                let durability: WriteDurability = report.restore == nil ? .buffered : .synced
                 do throws(KeyValueStoreError) {
-                    try state.store.commit(transaction, durability: .buffered)
+                    try state.store.commit(transaction, durability: durability)
                 } catch { throw .store(.store(error)) }
                 publish(state, report.effects)
                 return report
