@@ -307,12 +307,15 @@ package final class SnapshotRestorer: Sendable {
             let read = { [self] () async throws(RestoreError) -> [UInt8]? in
                 try await blocking(threads) { () throws(BackupError) in try sections.read() }
             }
-            guard case .body(let body) = section, attempt.missing[body.id] != nil else {
+            guard case .body(let body) = section, attempt.missing[body.id] == body.length else {
                 while try await read() != nil {}
                 continue
             }
             attempt.sent.append(body.id)
             _ = try await send(copyOf: body.id, read)
+        }
+        guard attempt.sent.count == attempt.missing.count else {
+            throw .file(.damaged(path: file.path, reason: "it lacks bodies that the state in it names"))
         }
     }
 
