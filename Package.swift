@@ -140,7 +140,7 @@ let package = Package(
         .executableTarget(
             name: "rustfs-admin",
             dependencies: [
-                "AdminDocuments", nioCore,
+                "AdminDocuments", "Backup", nioCore,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOTLS", package: "swift-nio"),

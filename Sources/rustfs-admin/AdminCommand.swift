@@ -10,14 +10,9 @@ protocol AdminCommand: AsyncParsableCommand {
 
 extension AdminCommand {
     mutating func run() async throws {
-        do throws(AdminFailure) { try await carryOut(with: try connection.client()) } catch { throw show(error) }
-    }
-
-    /// - Returns: what the program ends with.
-    func show(_ failure: AdminFailure) -> ExitCode {
-        if connection.output == .json { Console.write(bytes: AdminJSON.encode(failure.document)) }
-        Console.warn("rustfs-admin: \(failure.message)")
-        return failure.exitCode
+        do throws(AdminFailure) { try await carryOut(with: try connection.client()) } catch {
+            throw error.show(as: connection.output)
+        }
     }
 
     /// Seconds that a command may take.
@@ -34,6 +29,15 @@ extension AdminCommand {
         case .json: Console.write(bytes: answer)
         case .table: Console.write(sentence)
         }
+    }
+}
+
+extension AdminFailure {
+    /// - Returns: what the program ends with.
+    func show(as output: ConnectionOptions.Output) -> ExitCode {
+        if output == .json { Console.write(bytes: AdminJSON.encode(document)) }
+        Console.warn("rustfs-admin: \(message)")
+        return exitCode
     }
 }
 

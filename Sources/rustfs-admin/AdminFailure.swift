@@ -5,6 +5,8 @@ import ArgumentParser
 enum AdminFailure: Error {
     case usage(String)
     case unreadableFile(String)
+    /// A snapshot file is not what it should be.
+    case badSnapshotFile(String)
     /// Nobody who could do it answers: why each of them did not.
     case unavailable([(endpoint: String, reason: String)])
     /// A node has said no.
@@ -17,6 +19,7 @@ enum AdminFailure: Error {
         switch self {
         case .usage: .usage
         case .unreadableFile: .unreadableFile
+        case .badSnapshotFile: .refused
         case .unavailable: .unavailable
         case .unknown: .unknownOutcome
         case .badAnswer: .badAnswer
@@ -34,7 +37,8 @@ enum AdminFailure: Error {
 
     var message: String {
         switch self {
-        case .usage(let text), .unreadableFile(let text), .unknown(let text), .badAnswer(let text): text
+        case .usage(let text), .unreadableFile(let text), .badSnapshotFile(let text), .unknown(let text), .badAnswer(let text):
+            text
         case .answered(_, let document): "\(document.message) (\(document.code))"
         case .unavailable(let reasons):
             "No node answers that could do it:"
@@ -49,6 +53,7 @@ enum AdminFailure: Error {
             switch self {
             case .usage: "Usage"
             case .unreadableFile: "UnreadableFile"
+            case .badSnapshotFile: "BadSnapshotFile"
             case .unavailable: "Unavailable"
             case .unknown: AdminErrorDocument.unknownOutcome
             case .badAnswer, .answered: "BadAnswer"

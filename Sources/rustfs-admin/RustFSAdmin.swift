@@ -1,14 +1,15 @@
 import ArgumentParser
 import Foundation
 
-/// The operator's command line: every subcommand is one request to the administration interface of a node.
+/// The operator's command line: every subcommand but one is a request to the administration interface of a node;
+/// that one looks at a snapshot file.
 @main
 struct RustFSAdmin: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rustfs-admin",
         abstract: "Administers a cluster of rustfs-metadata.",
         discussion: """
-            Exit codes: 0 done, 1 refused, 2 it is not known what it has come or will come to, 64 wrong command line or request, \
+            Exit codes: 0 done, 1 refused or a bad snapshot file, 2 it is not known what it has come or will come to, 64 wrong command line or request, \
             66 a file cannot be read, 69 no node answers that could do it, 70 an answer that is none, 77 not permitted.
 
             docs/operations/admin.md shows how each command is used.

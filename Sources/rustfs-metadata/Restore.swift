@@ -41,7 +41,7 @@ struct Restore: AsyncParsableCommand {
             objectDataPath: AbsolutePath.of(configuration.metadata.local.mxPath), otherPaths: others.map(AbsolutePath.of))
         do throws(BackupError) {
             let file = try await BackupRestore(to: target, logger: logger).run(AbsolutePath.of(path))
-            SnapshotReport(file, isVerified: true).write(.text)
+            for line in BackupReport(file, isVerified: true).lines { print(line) }
             print("restored  \(target.dataDirectory); start a server on it")
         } catch {
             StandardError.write("rustfs-metadata: \(error)")

@@ -156,6 +156,13 @@ extension MetadataEngine {
     }
 }
 
+/// Until the cluster's first election, which takes a moment, is over.
+func retry(_ body: () async throws -> Void) async throws {
+    while true {
+        do { return try await body() } catch let error as MetadataError where error.code == .timeout { continue }
+    }
+}
+
 func pattern(_ byteCount: Int, seed: Int) -> [UInt8] {
     (0..<byteCount).map { UInt8(truncatingIfNeeded: ($0 &* 31 &+ seed &* 7) >> 3 ^ $0) }
 }

@@ -95,13 +95,6 @@ struct RoundTripTests {
         }
     }
 
-    private func retry(_ body: () async throws -> Void) async throws {
-        // The first election takes a moment.
-        while true {
-            do { return try await body() } catch let error as MetadataError where error.code == .timeout { continue }
-        }
-    }
-
     @Test("A file without data says so, and is restored only if no body is missing then")
     func withoutData() async throws {
         let bed = try BackupBed()

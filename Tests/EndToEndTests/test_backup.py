@@ -189,6 +189,62 @@ def test_bad_files_are_named_and_nothing_is_made_of_them(file, workspace):
     assert not target.exists()
 
 
+# Nobody listens there: who looks at a file asks no node.
+NO_NODE = {"RUSTFS_ADMIN_ENDPOINT": "http://127.0.0.1:1"}
+
+
+def look(*arguments):
+    return rustfs_admin("metadata", "snapshot", "inspect", *arguments, environment=NO_NODE)
+
+
+@pytest.mark.parametrize("quick", [[], ["--quick"]])
+def test_the_operators_program_tells_the_same_of_a_file_and_asks_no_node(file, workspace, quick):
+    for path in (file, workspace / "without.snap"):
+        text = run("snapshot", "inspect", "--path", path, *quick)
+        table = look("--path", path, *quick)
+        assert table.code == 0 and table.out == text.stdout and table.err == "", table
+        assert look("--path", path, "--output", "table", *quick).out == table.out
+        document = look("--path", path, "--output", "json", *quick)
+        assert document.code == 0 and document.document == inspect(path, *quick), document
+        assert document.document["verified"] is not bool(quick)
+    assert str(file) in look("--path", os.path.relpath(file), *quick).out
+
+
+def test_the_operators_program_names_bad_files_and_says_so_with_its_own_exit_codes(file, workspace):
+    whole, bad = file.read_bytes(), workspace / "bad-for-admin.snap"
+    middle = len(whole) // 2
+    damaged = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    cases = [
+        (b"", "is empty"), (os.urandom(5000), "not a snapshot file"), (whole[:-1], "cut short"), (whole[:middle], "cut short"),
+        (whole + b"x", "damaged"), (damaged, "damaged"),
+    ]
+    for content, words in cases:
+        bad.write_bytes(content)
+        done = look("--path", bad)
+        assert done.code == 1 and done.out == "" and done.err.count("\n") == 1, done
+        assert done.err.startswith("rustfs-admin: ") and str(bad) in done.err and words in done.err, (words, done)
+        told = look("--path", bad, "--output", "json")
+        assert told.code == 1 and told.document["code"] == "BadSnapshotFile" and words in told.document["message"], told
+        assert set(told.document) == {"code", "message"} and told.err == done.err
+    # What a quick look does not read, it does not judge.
+    assert look("--path", bad, "--quick").code == 0
+    bad.unlink()
+    for path, words in ((bad, "No such file"), (workspace, "directory")):
+        done = look("--path", path, "--output", "json")
+        assert done.code == 66 and words in done.err and done.document["code"] == "UnreadableFile", done
+
+
+def test_the_operators_program_knows_which_options_belong_to_looking(file):
+    mistakes = [
+        [], ["--path"], [str(file)], ["--path", file, "--unknown"], ["--path", file, "--output", "text"],
+        ["--path", file, "--endpoint", "http://127.0.0.1:1"], ["--path", file, "--timeout", 5],
+    ]
+    for mistake in mistakes:
+        refused = look(*mistake)
+        assert refused.code == 64 and refused.err and refused.out == "", refused
+    assert "--path <file.snap>" in look("--help").out
+
+
 def test_a_file_without_the_bodies_that_it_names_is_not_restored(file, workspace):
     without, target = workspace / "without.snap", workspace / "never-made-either"
     seen = inspect(without)

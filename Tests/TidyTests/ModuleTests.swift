@@ -23,7 +23,7 @@ struct ModuleTests {
         "AdminDocuments": [],
         // Of Metadata only the digest, which replication compares.
         "AdminAPI": ["AdminDocuments", "HTTPServer", "Metadata", "Raft", "Replication", "Telemetry"],
-        "rustfs-admin": ["AdminDocuments"],
+        "rustfs-admin": ["AdminDocuments", "Backup"],
         "RaftStorage": ["Checksum", "FileSystem", "Raft"],
         "PeerTransport": ["Checksum"],
         "Backup": ["Checksum", "FileSystem", "KeyValueStore", "Metadata", "ObjectDataStore"],

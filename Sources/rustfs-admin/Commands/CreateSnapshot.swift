@@ -2,15 +2,6 @@ import AdminDocuments
 import ArgumentParser
 import NIOHTTP1
 
-struct SnapshotCommands: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "snapshot",
-        abstract: "The state of the cluster as a file.",
-        discussion:
-            "`rustfs-metadata snapshot inspect` looks at a file, `rustfs-metadata restore` makes a data directory of one.",
-        subcommands: [CreateSnapshot.self, RestoreSnapshot.self])
-}
-
 struct CreateSnapshot: AdminCommand {
     static let configuration = CommandConfiguration(
         commandName: "create", abstract: "Have a node write its state to a file.",

@@ -12,7 +12,7 @@ struct Verify: AdminCommand {
     mutating func run() async throws {
         var verdict = VerificationDocument.Verdict.equal
         do throws(AdminFailure) { verdict = try await compare(with: try connection.client()) } catch {
-            throw show(error)
+            throw error.show(as: connection.output)
         }
         switch verdict {
         case .equal: break
