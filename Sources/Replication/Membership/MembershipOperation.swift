@@ -49,9 +49,3 @@ struct MembershipOperation: Sendable {
     /// The least that the new node has lacked of the bodies.
     var lackingByteCount = UInt64.max
 }
-
-struct LeadershipTransfer: Sendable {
-    let caller: CommandCaller
-    let target: NodeID
-    let since: ClockReading
-}

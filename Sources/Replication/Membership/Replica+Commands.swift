@@ -66,7 +66,8 @@ extension Replica {
         let outcome: CommandOutcome =
             switch entry.standing {
             case .waiting: .refused(.notLeader(nil))
-            case .here, .sent: .unknown(.timedOut)
+            case .here: abandonTransferOfLeadership(of: .asked(entry.token)).map(CommandOutcome.refused) ?? .unknown(.timedOut)
+            case .sent: .unknown(.timedOut)
             }
         effects.append(.completeCommand(entry.token, outcome))
     }

@@ -43,7 +43,7 @@ extension Replica {
         }
     }
 
-    private mutating func refuse(_ caller: CommandCaller?, _ refusal: CommandRefusal) { tell(caller, .refused(refusal)) }
+    mutating func refuse(_ caller: CommandCaller?, _ refusal: CommandRefusal) { tell(caller, .refused(refusal)) }
 
     private mutating func changeAddress(of node: NodeID, to address: [UInt8], _ caller: CommandCaller) {
         guard core.configuration.members.hasSorted(node), let member = members.member(node) else {
@@ -378,47 +378,6 @@ extension Replica {
         members.member(node)?.identity ?? NodeIdentity(node, Incarnation(0))
     }
 
-    // MARK: Leadership
-
-    private mutating func transferLeadership(to target: NodeID, _ caller: CommandCaller) {
-        guard isLeader else {
-            refuse(caller, .notLeader(core.leader))
-            return
-        }
-        guard leadershipTransfer == nil else {
-            refuse(caller, .busy)
-            return
-        }
-        do throws(RaftCore.TransferRefusal) { try core.transferLeadership(to: target) } catch {
-            refuse(caller, .transfer(error))
-            return
-        }
-        leadershipTransfer = LeadershipTransfer(caller: caller, target: target, since: now)
-        finishTransferOfLeadership()
-    }
-
-    mutating func finishTransferOfLeadership() {
-        guard let transfer = leadershipTransfer, let leader = core.leader else { return }
-        if leader == transfer.target {
-            leadershipTransfer = nil
-            tell(transfer.caller, .done)
-        } else if leader != node {
-            leadershipTransfer = nil
-            refuse(transfer.caller, .notTakenOver)
-        }
-    }
-
-    private mutating func tickTransferOfLeadership() {
-        guard let transfer = leadershipTransfer else { return }
-        if isLeader, core.transferTarget == nil {
-            leadershipTransfer = nil
-            refuse(transfer.caller, .notTakenOver)
-        } else if now.milliseconds(since: transfer.since) >= settings.membership.stepMilliseconds {
-            leadershipTransfer = nil
-            tell(transfer.caller, .unknown(.timedOut))
-        }
-    }
-
     // MARK: The end
 
     mutating func loseMembershipOperation() {
@@ -433,10 +392,7 @@ extension Replica {
         let askers = snapshots.asking
         snapshots.asking = []
         for caller in askers { refuse(caller, .stopped(reason)) }
-        if let transfer = leadershipTransfer {
-            leadershipTransfer = nil
-            tell(transfer.caller, .unknown(.stopped(reason)))
-        }
+        endTransferOfLeadership(reason)
         if let operation = membership {
             membership = nil
             tell(operation.caller, .unknown(.stopped(reason)))
