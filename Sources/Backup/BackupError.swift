@@ -1,7 +1,6 @@
 package import FileSystem
 package import KeyValueStore
 package import Metadata
-package import NIOPosix
 package import ObjectDataStore
 
 /// Why a backup was not made, read or restored; each says to the operator what is wrong and what to do about it.
@@ -135,15 +134,5 @@ extension BackupError {
     /// Runs a body that reads records.
     static func records<Result>(_ body: () throws(MetadataStoreFailure) -> Result) throws(BackupError) -> Result {
         do throws(MetadataStoreFailure) { return try body() } catch { throw .state(error) }
-    }
-
-    /// Runs what blocks on a pool. - Throws: what it throws; `.stopped` when the pool has stopped.
-    package static func blocking<Value: Sendable>(
-        on threads: NIOThreadPool, _ work: @escaping @Sendable () throws(BackupError) -> Value
-    ) async throws(BackupError) -> Value {
-        guard let outcome = await threads.runBlocking({ Result { () throws(BackupError) in try work() } }) else {
-            throw .stopped
-        }
-        return try outcome.get()
     }
 }

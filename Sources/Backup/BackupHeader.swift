@@ -114,6 +114,10 @@ package struct BackupHeader: Hashable, Sendable {
         let hasCluster = try Self.readFlag(&reader, span)
         let named = Cluster(
             id: try reader.readUInt64(span), version: try reader.readUInt32(span), term: try reader.readUInt64(span))
+        // What is read is what would be written.
+        guard hasCluster || named == Cluster(id: 0, version: 0, term: 0) else {
+            throw RecordDamage("header", "it names a cluster and says that there is none")
+        }
         cluster = hasCluster ? named : nil
         schemaVersion = try reader.readUInt32(span)
         index = try reader.readUInt64(span)

@@ -1,0 +1,1 @@
+../../../Sources/Backup/BackupFormat.swift

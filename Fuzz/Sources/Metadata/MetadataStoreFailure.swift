@@ -1,0 +1,1 @@
+../../../Sources/Metadata/StateMachine/MetadataStoreFailure.swift

@@ -1,0 +1,1 @@
+../../../Sources/ObjectDataStore/BodyFormat.swift

@@ -1,0 +1,1 @@
+../../../Sources/ObjectDataStore/BodyID.swift

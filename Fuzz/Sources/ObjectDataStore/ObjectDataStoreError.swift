@@ -1,0 +1,1 @@
+../../../Sources/ObjectDataStore/ObjectDataStoreError.swift
