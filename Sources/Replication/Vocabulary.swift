@@ -54,6 +54,8 @@ package struct ClusterVersion: Hashable, Comparable, Sendable, CustomStringConve
     package static let first = ClusterVersion(1)
     /// The state can be replaced through the log (`RestoreStep`), and messages of bodies ask who holds what.
     package static let restores = ClusterVersion(2)
+    /// A body that too few members hold is not deleted when the operation that names it is refused: it is offered again.
+    package static let offersAgain = ClusterVersion(2)
     /// What this build knows.
     package static let newest = ClusterVersion.restores
 

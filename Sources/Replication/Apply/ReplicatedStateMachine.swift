@@ -293,9 +293,12 @@ package struct ReplicatedStateMachine {
         } catch { throw .unknownEntry(entry.index, entry.term, reason: error.reason) }
         do throws(MetadataStoreFailure) {
             if decoded.payload.namesBody, !isQuorum(decoded.bodyHolders), !mutations.contains(.ignoresHolders) {
-                let refusal = MetadataError(.unavailable, "too few of the members hold the body")
+                // The body stays where it is: who proposed it may find it on more members now, and name it again.
+                if case .change = decoded.payload, state.version >= .offersAgain {
+                    return .change(.failure(.tooFewHolders))
+                }
                 return try metadata.refuse(
-                    decoded, at: entry.index.rawValue, refusal, in: transaction, effects: &report.effects)
+                    decoded, at: entry.index.rawValue, .tooFewHolders, in: transaction, effects: &report.effects)
             }
             if let refusal = refusalToAbandon(decoded) {
                 return try metadata.refuse(
@@ -436,4 +439,9 @@ package struct ReplicatedStateMachine {
         write(record, in: transaction)
         report.version = version
     }
+}
+
+extension MetadataError {
+    /// The members that hold a body are no quorum of those at the operation's place in the log.
+    static let tooFewHolders = MetadataError(.unavailable, "too few of the members hold the body")
 }

@@ -115,6 +115,28 @@ extension BodyExchange {
         return try result.get()
     }
 
+    /// The members of now, and those of them that have the body: its first block is read from each.
+    func holders(of body: StoredBody) async -> (Configuration, [NodeID]) {
+        let configuration = await members()
+        let holders = await withTaskGroup(of: NodeID?.self) { group in
+            for member in configuration.members {
+                group.addTask { [self] in await holds(body, member) ? member : nil }
+            }
+            var holders: [NodeID] = []
+            for await holder in group {
+                if let holder { holders.append(holder) }
+            }
+            return holders.sorted()
+        }
+        return (configuration, holders)
+    }
+
+    private func holds(_ body: StoredBody, _ member: NodeID) async -> Bool {
+        if member == node { return (try? await store.contains([body.id]))?.first ?? false }
+        let answer = try? await read(body.id, at: 0, byteCount: BodyFormat.blockByteCount, from: member)
+        return answer?.length == body.length
+    }
+
     func answered(_ answer: BodyBytes, by peer: NodeID) {
         guard let request = requests[answer.request], request.peer == peer, case .read(let caller) = request.caller else {
             return

@@ -197,12 +197,24 @@ package final class ReplicatedMetadataEngine: CoordinatedEngine {
             completion(.notApplied(error))
             return
         }
-        var operation = stamp.operation(payload)
-        if case .change(let change) = payload, let body = change.storedBody {
-            operation.bodyHolders = placements.take(body.id)
+        guard case .change(let change) = payload, let body = change.storedBody else {
+            return propose(payload, level, milliseconds: timeout, completion: completion)
         }
+        let deadline = BootClock.now.adding(milliseconds: timeout)
+        propose(payload, level, holders: placements.take(body.id), milliseconds: timeout) { [self] result in
+            guard result.lacksHolders else { return completion(result) }
+            Task { completion(await offerAgain(payload, naming: body, level, until: deadline)) }
+        }
+    }
+
+    func propose(
+        _ payload: MetadataOperation.Payload, _ level: WriteLevel, holders: [UInt64] = [], milliseconds: UInt64,
+        completion: @escaping @Sendable (WriteResult) -> Void
+    ) {
+        var operation = stamp.operation(payload)
+        operation.bodyHolders = holders
         let begin = BootClock.now
-        node.propose(operation.encoded, level: level, timeoutMilliseconds: timeout) { [metrics = node.metrics] outcome in
+        node.propose(operation.encoded, level: level, timeoutMilliseconds: milliseconds) { [metrics = node.metrics] outcome in
             metrics.wrote(nanoseconds: Int64(clamping: BootClock.now.nanoseconds - begin.nanoseconds))
             completion(WriteResult(outcome))
         }
