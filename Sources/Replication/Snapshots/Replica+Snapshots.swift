@@ -15,7 +15,8 @@ extension Replica {
     private var newestIndex: LogIndex { max(snapshots.newest?.id.index ?? .zero, core.baseIndex) }
 
     mutating func snapshotIfDue() {
-        if isMember, genesis != nil, isSnapshotDue || isSnapshotNeeded { takeSnapshot() }
+        // Who asked while a snapshot was being installed waits for one, too.
+        if isMember, genesis != nil, isSnapshotDue || isSnapshotNeeded || !snapshots.asking.isEmpty { takeSnapshot() }
     }
 
     /// The spacing is between two snapshots, whenever the node has started: one that is restarted again and again must get to take one.

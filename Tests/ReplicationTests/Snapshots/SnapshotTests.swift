@@ -44,6 +44,24 @@ struct SnapshotTests {
         try cluster.expectSound()
     }
 
+    /// Nothing was begun, and nobody began it later: on an idle cluster the caller waited for ever (seed 177 of the simulator's restores).
+    @Test("Who asks for a snapshot while one is being installed gets one afterwards")
+    func askedWhileInstalling() throws {
+        let (cluster, late) = try Self.withLateNode()
+        late.holdsInstall = true
+        try late.begin(at: cluster.now)
+        cluster.run(milliseconds: 2000)
+        let token = cluster.command(.takeSnapshot, on: late)
+        cluster.run(milliseconds: 500)
+        #expect(late.installCount == 0 && late.commands[token] == nil)
+        late.releaseInstall(at: cluster.now)
+        try cluster.run { late.commands[token] != nil }
+        guard case .snapshot? = late.commands[token] else {
+            Issue.record("\(String(describing: late.commands[token]))")
+            return
+        }
+    }
+
     @Test(
         "Triggers: entries, bytes, time and command; not closer together than the spacing",
         arguments: ["entries", "bytes", "time", "command", "none"])
