@@ -29,6 +29,7 @@ package final class SnapshotRestorer: Sendable {
     private static let memberMilliseconds: UInt64 = 15_000
     /// For the beginning and the end.
     private static let stepMilliseconds: UInt64 = 30_000
+    private static let cancelRetrySeconds = 1
     /// Each replica makes a store of the file, and this one before it knows that it was done.
     private static let replaceMilliseconds: UInt64 = 3_600_000
 
@@ -177,11 +178,32 @@ package final class SnapshotRestorer: Sendable {
             let entry = try await propose(.replace(replacement), milliseconds: Self.replaceMilliseconds)
             return RestoredSnapshot(file: file.summary, entry: entry)
         } catch {
-            // In doubt, too: if it is in the log before, this does nothing; else it will be refused.
-            _ = try? await propose(.cancel(attempt.id), milliseconds: Self.stepMilliseconds)
-            await giveUp(attempt)
+            let isCancelled = await cancel(attempt.id)
+            // One in doubt may be in effect, on replicas that do not know it yet: what it needs is left. If nothing needs it, a pass finds it.
+            if case .unknown = error { throw error }
+            if isCancelled { giveUp(attempt) }
             throw error
         }
+    }
+
+    /// Ends the preparation, as often as it takes: one that stays open keeps every replica from deleting anything, and every node from restoring,
+    /// until this one starts again. If the replacement is in the log before, this does nothing; else it will be refused.
+    ///
+    /// - Returns: false: the server is stopping, and its next start ends the preparation.
+    private func cancel(_ id: RestoreID) async -> Bool {
+        // The task may be cancelled, which must not hurry this.
+        await Task { [self] in
+            while true {
+                do throws(RestoreError) {
+                    _ = try await propose(.cancel(id), milliseconds: Self.stepMilliseconds)
+                    return true
+                } catch {
+                    if state.withLock({ $0.isClosed }) { return false }
+                    logger.warning("The end of a restore is not in the log yet", metadata: ["error": "\(error)"])
+                }
+                try? await Task.sleep(for: .seconds(Self.cancelRetrySeconds))
+            }
+        }.value
     }
 
     /// One replacement that is prepared.
@@ -364,7 +386,7 @@ package final class SnapshotRestorer: Sendable {
     }
 
     /// What nothing names of what was sent is deleted, as soon as that is known everywhere.
-    private func giveUp(_ attempt: Attempt) async {
+    private func giveUp(_ attempt: Attempt) {
         guard !attempt.sent.isEmpty else { return }
         node.bodies.discardEverywhere(attempt.sent)
         node.bodies.ledger.discarded(attempt.sent)
