@@ -98,7 +98,8 @@ extension RaftCore {
         guard !peers[position].isPaused, peers[position].fetch == .idle else { return false }
         let next = peers[position].next
         let isForgotten = next <= log.baseIndex.next && settings.mutations.contains(.ignoresBase) && log.baseIndex > .zero
-        guard log.term(at: next.previous) != nil, next > retiredIndex, !isForgotten else { return sendSnapshot(to: position) }
+        let isRetired = next <= retiredIndex && !settings.mutations.contains(.sendsRetired)
+        guard log.term(at: next.previous) != nil, !isRetired, !isForgotten else { return sendSnapshot(to: position) }
         guard next <= log.lastIndex, !(peers[position].state == .replicate && isWindowFull(position)) else {
             if evenEmpty { sendEntries([], to: position) }
             return evenEmpty

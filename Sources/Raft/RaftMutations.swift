@@ -68,6 +68,8 @@ package struct RaftMutations: OptionSet, Hashable, Sendable {
     package static let countsReports = RaftMutations(rawValue: 1 << 29)
     /// What follows the last entry that the log has forgotten is not sent from the log.
     package static let ignoresBase = RaftMutations(rawValue: 1 << 30)
+    /// Entries are sent that nobody can apply any more who has not.
+    package static let sendsRetired = RaftMutations(rawValue: 1 << 31)
 
     package static let all: [(name: String, mutation: RaftMutations)] = [
         ("responds-before-durable", .respondsBeforeDurable), ("counts-own-before-durable", .countsOwnBeforeDurable),
@@ -86,5 +88,6 @@ package struct RaftMutations: OptionSet, Hashable, Sendable {
         ("leads-on-stalled-disk", .leadsOnStalledDisk), ("adds-dead-voters", .addsDeadVoters),
         ("forgets-removed-nodes", .forgetsRemovedNodes), ("keeps-truncated-changes", .keepsTruncatedChanges),
         ("counts-reports", .countsReports), ("ignores-base", .ignoresBase),
+        ("sends-retired", .sendsRetired),
     ]
 }

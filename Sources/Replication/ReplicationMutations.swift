@@ -50,6 +50,12 @@ package struct ReplicationMutations: OptionSet, Hashable, Sendable {
     package static let believesItselfWhole = ReplicationMutations(rawValue: 1 << 21)
     /// A transition of the members ends although the new voters lack bodies.
     package static let leavesJointWithoutBodies = ReplicationMutations(rawValue: 1 << 22)
+    /// A restore is settled as soon as the leader has applied it.
+    package static let settlesEarly = ReplicationMutations(rawValue: 1 << 23)
+    /// The state that a restore makes has no results of sessions.
+    package static let forgetsSessionsAtRestore = ReplicationMutations(rawValue: 1 << 24)
+    /// A restore takes effect although its preparation has ended.
+    package static let ignoresPreparation = ReplicationMutations(rawValue: 1 << 25)
 
     package static let all: [(name: String, mutation: ReplicationMutations)] = [
         ("applies-retries-twice", .appliesRetriesTwice), ("reads-before-apply", .readsBeforeApply),
@@ -63,6 +69,7 @@ package struct ReplicationMutations: OptionSet, Hashable, Sendable {
         ("sends-to-all", .sendsToAll), ("counts-undurable-bodies", .countsUndurableBodies),
         ("ignores-holders", .ignoresHolders), ("promotes-without-bodies", .promotesWithoutBodies),
         ("removes-without-bodies", .removesWithoutBodies), ("believes-itself-whole", .believesItselfWhole),
-        ("leaves-joint-without-bodies", .leavesJointWithoutBodies),
+        ("leaves-joint-without-bodies", .leavesJointWithoutBodies), ("settles-early", .settlesEarly),
+        ("forgets-sessions-at-restore", .forgetsSessionsAtRestore), ("ignores-preparation", .ignoresPreparation),
     ]
 }

@@ -34,7 +34,7 @@ struct Progress {
             "\(seedCount) seeds without a violation, digest \(String(digest, radix: 16)): \(figures); committed \(total.committedCount), "
                 + "leaders \(total.leaderCount), faults \(total.faultCount), restarts \(total.restartCount), snapshots installed "
                 + "\(total.installCount), writes \(total.acknowledgedCount), unknown \(total.unknownCount), reads \(total.readCount), "
-                + "undecided histories \(total.undecidedCount)\(total.bodies)")
+                + "undecided histories \(total.undecidedCount)\(total.bodies)\(total.restores)")
     }
 
     private var figures: String {

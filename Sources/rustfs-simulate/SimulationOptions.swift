@@ -155,7 +155,7 @@ struct SimulationOptions: ParsableArguments {
                 + "\(result.settings.nodeCount) committed \(statistics.committedCount) leaders \(statistics.leaderCount) faults "
                 + "\(statistics.faultCount) restarts \(statistics.restartCount) snapshots installed \(statistics.installCount) writes "
                 + "\(statistics.acknowledgedCount) refused \(statistics.refusedCount) unknown \(statistics.unknownCount) reads "
-                + "\(statistics.readCount)\(statistics.bodies)")
+                + "\(statistics.readCount)\(statistics.bodies)\(statistics.restores)")
         guard let violation = result.violation else { return }
         print("FAILED \(violation)")
         for line in result.lines { print(line) }

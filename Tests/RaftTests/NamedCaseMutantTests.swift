@@ -22,6 +22,7 @@ struct NamedCaseMutantTests {
         Case("NamedCaseTests.readsAcrossRestart", "reuses-read-positions") { try $0.readsAcrossRestart() },
         Case("NamedCaseTests.heartbeatOfAnotherHistory", "commits-unverified") { try $0.heartbeatOfAnotherHistory() },
         Case("NamedCaseTests.campaignReadsNothing", "ignores-unapplied-changes") { try $0.campaignReadsNothing() },
+        Case("NamedCaseTests.retiredEntries", "sends-retired") { try $0.retiredEntries() },
         Case("NamedCaseTests.replacedConfiguration", "ignores-unapplied-changes") { try $0.replacedConfiguration() },
     ]
 

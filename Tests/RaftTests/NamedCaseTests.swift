@@ -103,6 +103,34 @@ struct NamedCaseTests {
         #expect(lab.messages.last?.body == .voteResponse(VoteResponse(isGranted: true)))
     }
 
+    @Test(
+        "Entries that nobody can apply any more are sent to nobody, though the log has them: whoever lacks them gets a snapshot"
+    )
+    func retiredEntries() throws {
+        var lab = try Lab(voters: 3)
+        try lab.elect(1)
+        let first = try lab.act(1) { try $0.propose([1]) }
+        let last = try lab.act(1) { try $0.propose([2]) }
+        try lab.settle(among: [1, 2])
+        lab.act(1) { core in
+            core.retire(upTo: first.index)
+            core.snapshotTaken(
+                SnapshotMark(index: last.index, term: core.term, configuration: core.configuration))
+        }
+        // Until node 3 has said how far its log goes.
+        for _ in 0..<100 where lab[1].progress(of: NodeID(3))?.state != .snapshot {
+            lab.act(1) { $0.tick() }
+            let isSent = lab.messages.contains { message in
+                guard case .append(let request) = message.body, message.to == NodeID(3) else { return false }
+                return request.entries.contains { $0.index == first.index }
+            }
+            #expect(!isSent)
+            try lab.deliver { $0.to == NodeID(3) || $0.from == NodeID(3) }
+            lab.write(3)
+        }
+        #expect(lab[1].progress(of: NodeID(3))?.state == .snapshot)
+    }
+
     @Test("A leader whose disk stalls leads no more, and does not campaign until it writes again")
     func stalledDisk() throws {
         var lab = try Lab(voters: 3)

@@ -28,7 +28,7 @@ struct MutantTests {
         Case(mutation: .foundsWithoutAgreement, look: wipedWhileFounding),
     ]
 
-    @Test("Each is found, and its test finds nothing without it", arguments: cases + bodyCases)
+    @Test("Each is found, and its test finds nothing without it", arguments: cases + bodyCases + restoreCases)
     func found(mutant: Case) throws {
         #expect(try mutant.look([]) == nil)
         #expect(try mutant.look(mutant.mutation) != nil)
@@ -39,7 +39,10 @@ struct MutantTests {
         let named = Set(NamedCaseMutantTests.cases.map(\.bug))
         for (name, mutation) in ReplicationMutations.all {
             #expect(
-                named.contains("replica/" + name) || (Self.cases + Self.bodyCases).contains { $0.mutation == mutation },
+                named.contains("replica/" + name)
+                    || (Self.cases + Self.bodyCases + Self.restoreCases).contains {
+                        $0.mutation == mutation
+                    },
                 "\(name)")
         }
     }

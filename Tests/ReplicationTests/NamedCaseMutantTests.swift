@@ -36,6 +36,9 @@ struct NamedCaseMutantTests {
         Case("MembershipTests.removedThoughNeeded", "replica/removes-without-bodies") {
             try MembershipTests().removedThoughNeeded()
         },
+        Case("RestoreTests.settled", "replica/settles-early") { try RestoreTests().settled() },
+        Case("RestoreTests.refused", "replica/ignores-preparation") { try RestoreTests().refused() },
+        Case("RestoreTests.replaced", "replica/forgets-sessions-at-restore") { try RestoreTests().replaced() },
         Case("StalenessTests.appliedCounts", "replica/ignores-applied-in-staleness") { try StalenessTests().appliedCounts() },
     ]
 

@@ -171,6 +171,7 @@ package struct ReplicatedStateMachine {
         clusterContribution = nil
         restoreContribution = nil
         sessions.forgetStored()
+        if mutations.contains(.forgetsSessionsAtRestore) { sessions.forgetResults() }
     }
 
     /// Writes all that replication keeps to the store that was adopted, with the result of the entry that asked for it.

@@ -86,6 +86,9 @@ struct SessionTable {
         }
     }
 
+    /// Under a mutation only.
+    mutating func forgetResults() { for place in sessions.indices { sessions[place].pages = [] } }
+
     mutating func add(_ session: Session) {
         let node = session.record.session.node
         sessions.insert(session, at: sessions.firstIndex { $0.record.session.node > node } ?? sessions.count)

@@ -13,7 +13,7 @@ extension Replica {
             settledRestoresAt.map({ now.milliseconds(since: $0) >= settings.membership.stepMilliseconds }) ?? true
         else { return }
         var everywhere = applied
-        for member in core.configuration.members where member != node {
+        for member in core.configuration.members where member != node && !settings.mutations.contains(.settlesEarly) {
             guard let status = manager.peer(member)?.status else { return }
             everywhere = min(everywhere, status.applied)
         }

@@ -118,7 +118,7 @@ extension ReplicatedStateMachine {
     }
 
     private func refusal(of replacement: StateReplacement, at index: LogIndex) -> MetadataError? {
-        guard restore.preparation?.restore == replacement.restore else {
+        guard restore.preparation?.restore == replacement.restore || mutations.contains(.ignoresPreparation) else {
             return MetadataError(.unavailable, "the restoring of the snapshot was ended meanwhile")
         }
         guard replacement.index < index else {

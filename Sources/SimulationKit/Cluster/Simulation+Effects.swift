@@ -124,19 +124,30 @@ extension Simulation {
 
     func apply(_ node: SimulatedNode, _ process: NodeProcess) throws(InvariantViolation) {
         process.isApplying = false
-        let entries = process.applyQueue
-        process.applyQueue = []
-        guard !entries.isEmpty else { return }
+        guard let first = process.applyQueue.first else { return }
+        if first.mayReplaceState { return try reachReplacement(first, node, process) }
+        let count = process.applyQueue.firstIndex { $0.mayReplaceState } ?? process.applyQueue.count
+        try applyFirst(count, node, process)
+    }
+
+    /// Applies so many entries in one batch, the next ones.
+    func applyFirst(_ count: Int, _ node: SimulatedNode, _ process: NodeProcess) throws(InvariantViolation) {
+        let entries = Array(process.applyQueue.prefix(count))
+        process.applyQueue.removeFirst(count)
         let report: ApplyReport
         do {
             let transaction = node.store.makeTransaction()
             report = try process.machine.apply(entries, in: transaction)
-            try node.store.commit(transaction, durability: .buffered)
+            // As the server: what a restore begins is durable before this node says what it holds.
+            try node.store.commit(transaction, durability: report.restore == nil ? .buffered : .synced)
         } catch {
             throw InvariantViolation(.noInternalError, "node \(node.id) cannot apply \(entries[0].index): \(error)")
         }
         try checker?.applied(process.machine.appliedIndex, digest: process.machine.digest, on: node.id)
         appliedBodies(report.effects, node, process)
+        try releaseFiles(report.effects, node)
+        // Before anything else is begun: an installation must not overtake them.
+        scheduleApply(node, process)
         try feed(.applied(report), to: node)
     }
 }

@@ -108,6 +108,7 @@ extension Simulation {
             return "a call of client \(call?.value.client ?? 0) on node \(call?.value.node.node ?? 0) has no outcome"
         }
         if hasWaitingCommands { return "a command of an operator has no outcome" }
+        if let obstacle = restoreObstacle(leader) { return obstacle }
         guard core.commit == core.lastIndex else { return "node \(leader.number) has not committed all" }
         guard checker.committed.last == core.commit else {
             return "node \(leader.number) has not committed all that was committed"
@@ -266,6 +267,7 @@ extension Simulation {
     }
 
     private func checkHistory() throws(InvariantViolation) {
+        recordOpenRestores()
         switch workload.objects.check() {
         case .linearizable: break
         case .violation(let object, let violation):

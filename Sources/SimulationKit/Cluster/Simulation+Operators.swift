@@ -53,7 +53,7 @@ extension Simulation {
         case 1 where configuration.voters.count > 1:
             // Force may lose bodies.
             let member = random.pick(members)
-            ask(.remove(member, isForced: random.chance(1, in: 8) && !settings.hasBodies), leader)
+            ask(.remove(member, isForced: random.chance(1, in: 8) && !settings.hasBodies && !settings.hasRestores), leader)
         case 2:
             guard let node = spare.randomElement(using: &random) ?? newNode() else { return }
             ask(.replace(random.pick(members), with: node.id, address: []), leader)

@@ -33,6 +33,7 @@ extension Simulation {
         }
         loseMemory(node)
         try loseCalls(on: node)
+        loseRestores(on: node)
     }
 
     func drawSurvival() -> FaultyFileSystem.Survival {

@@ -20,6 +20,8 @@ extension Simulation {
         settings.membership.catchUpMilliseconds = 3_000
         settings.membership.gapCountMax = Self.promotionGapCountMax
         settings.snapshots = drawSnapshotSettings(&random)
+        // Else a run without restores would begin with an entry that raises the rules.
+        settings.version = self.settings.hasRestores ? .restores : .first
         if self.settings.hasTinyLimits {
             settings.proposalCountMax = random.next(in: 2...8)
             settings.proposalByteCountMax = 4_096

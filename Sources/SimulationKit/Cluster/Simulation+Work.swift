@@ -21,6 +21,10 @@ extension Simulation {
             guard node.process === process else { return }
             try feed(event, to: node)
         case .body(let work): try perform(work, node, process)
+        case .restore(let work):
+            try perform(work, node, process)
+            guard node.process === process else { return }
+            try pumpLog(node, process)
         }
     }
 }

@@ -40,6 +40,9 @@ package final class Simulation {
     let bodyTimes: BodyTimes
     /// When the newest message about bodies arrives, by sender and receiver: none overtakes another.
     var bodyArrivals: [Link: UInt64] = [:]
+    /// Of all that concerns restores, likewise.
+    var restoreRandom: SeededRandom
+    var restores = SimulatedRestores()
     var faultCount = 0
     /// No more trouble: everything is being mended, or is.
     var isHealing = false
@@ -56,6 +59,7 @@ package final class Simulation {
         diskRandom = random.fork()
         bodyRandom = SeededRandom(seed: settings.seed ^ 0x426f_6469_6573)
         bodyTimes = BodyTimes(&bodyRandom, mutations: mutant?.replication ?? [])
+        restoreRandom = SeededRandom(seed: settings.seed ^ 0x5265_7374_6f72_6573)
         workload = Workload(clientCount: settings.clientCount, settings: settings, random: random.fork())
     }
 
@@ -95,6 +99,7 @@ package final class Simulation {
             schedule(.operatorTurn, after: UInt64(random.next(in: 100_000...500_000)))
         }
         if settings.hasBodies, settings.faults.contains(.damagedBodies) { scheduleDamage() }
+        if settings.hasRestores { scheduleRestoreTurn() }
     }
 
     @discardableResult
@@ -160,6 +165,9 @@ package final class Simulation {
         case .damageBody:
             trace.beginEvent(10, node: 0, at: now)
             damageBody()
+        case .restore(let turn):
+            trace.beginEvent(11, node: 0, at: now)
+            try perform(turn)
         }
         return true
     }

@@ -13,6 +13,7 @@ enum SimulationEvent {
     case fault
     case mend(Repair)
     case damageBody
+    case restore(RestoreTurn)
 }
 
 /// A process of a node: what is meant for one finds no other.
@@ -44,6 +45,7 @@ enum NodeWork {
     case replica(ReplicaEvent)
     case sendChunk(SnapshotID, number: UInt64, to: NodeID)
     case body(BodyWork)
+    case restore(RestoreWork)
 }
 
 /// The end of a fault.

@@ -42,6 +42,12 @@ package struct SimulationStatistics: Hashable, Sendable {
     /// Bodies that nodes fetched from others, and that were given up through the log.
     package var fetchCount = 0
     package var abandonCount = 0
+    /// Restores that operators began, those that took effect, those that the log refused, and how often a replica put the state of a file in
+    /// the place of its own.
+    package var restoreCount = 0
+    package var restoredCount = 0
+    package var refusedRestoreCount = 0
+    package var replacementCount = 0
 
     package init() {}
 
@@ -51,6 +57,13 @@ package struct SimulationStatistics: Hashable, Sendable {
         return
             "; bodies uploaded \(uploadCount), lost \(lostUploadCount), not named \(refusedBodyCount), fetched \(fetchCount), given up "
             + "\(abandonCount)"
+    }
+
+    /// Of the restores, likewise.
+    package var restores: String {
+        guard restoreCount > 0 else { return "" }
+        return
+            "; restores begun \(restoreCount), in effect \(restoredCount), refused \(refusedRestoreCount), states replaced \(replacementCount)"
     }
 
     package mutating func add(_ other: SimulationStatistics) {
@@ -71,5 +84,9 @@ package struct SimulationStatistics: Hashable, Sendable {
         refusedBodyCount += other.refusedBodyCount
         fetchCount += other.fetchCount
         abandonCount += other.abandonCount
+        restoreCount += other.restoreCount
+        restoredCount += other.restoredCount
+        refusedRestoreCount += other.refusedRestoreCount
+        replacementCount += other.replacementCount
     }
 }

@@ -93,6 +93,7 @@ struct Trace {
         case .sendChunk(let id, let number, let node): "sends chunk \(number) of the snapshot at \(id.index) to \(node)"
         case .replica(let event): text(event)
         case .body(let work): "bodies: \(work)"
+        case .restore(let work): "restores: \(work)"
         }
     }
 

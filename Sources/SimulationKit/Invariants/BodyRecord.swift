@@ -11,6 +11,8 @@ struct BodyRecord {
     private(set) var named: [BodyID: UInt64] = [:]
     /// Once, and never again.
     private var released: Set<BodyID> = []
+    /// Files of restores that took effect and are not settled, with where they did.
+    private(set) var files: [BodyID: LogIndex] = [:]
     /// An operator has said that bodies may be lost.
     var isForced = false
 
@@ -21,6 +23,10 @@ struct BodyRecord {
         holders[id]?.remove(node)
         guard named[id] == nil else {
             throw InvariantViolation(.namedBodiesStay, "node \(node) deletes body \(id), which the committed state names")
+        }
+        if let index = files[id] {
+            throw InvariantViolation(
+                .restoredFilesStay, "node \(node) deletes file \(id), which members may need yet to apply \(index)")
         }
     }
 
@@ -49,8 +55,26 @@ struct BodyRecord {
         }
         for id in effects.releasedBodies {
             named[id] = nil
+            files[id] = nil
             released.insert(id)
         }
+    }
+
+    /// A file becomes the state: whoever lacks it has to find it until all have.
+    ///
+    /// - Parameter configuration: that in which it does.
+    mutating func restored(
+        _ file: StoredBody, at index: LogIndex, in configuration: Configuration
+    ) throws(InvariantViolation) {
+        for half in [configuration.voters, configuration.outgoingVoters] where !half.isEmpty {
+            let count = count(of: file.id, among: half)
+            guard count > half.count / 2 else {
+                throw InvariantViolation(
+                    .restoresArePrepared,
+                    "entry \(index) restores file \(file.id); of the voters \(half) only \(count) have it on disk")
+            }
+        }
+        files[file.id] = index
     }
 
     /// The members are others now: every body must survive the loss of any minority of them. In the joint phase the loss of a minority of the

@@ -6,6 +6,8 @@ import Replication
 struct ClientRecord {
     /// Operations that were called refused.
     private var refused: Set<UInt64> = []
+    /// Restores that were called refused.
+    private var refusedRestores: Set<RestoreID> = []
     /// Operations with an outcome.
     private var answered: Set<UInt64> = []
     /// Acknowledged strong writes: when, and up to which index that makes; both grow.
@@ -30,6 +32,11 @@ struct ClientRecord {
         throw InvariantViolation(.refusedNeverAppears, "operation \(number) was refused, and takes effect at \(index)")
     }
 
+    func checkNotRefused(_ restore: RestoreID, at index: LogIndex) throws(InvariantViolation) {
+        guard refusedRestores.contains(restore) else { return }
+        throw InvariantViolation(.refusedNeverAppears, "restore \(restore) was refused, and takes effect at \(index)")
+    }
+
     /// Whether somebody was told what came of it, or is gone.
     func isAnswered(_ number: UInt64) -> Bool { answered.contains(number) }
 
@@ -40,6 +47,8 @@ struct ClientRecord {
     }
 
     mutating func refuse(_ number: UInt64) { refused.insert(number) }
+
+    mutating func refuse(_ restore: RestoreID) { refusedRestores.insert(restore) }
 
     mutating func acknowledge(_ index: LogIndex, at time: UInt64) {
         if index > acknowledgedIndex { acknowledged.append((time, index)) }
@@ -70,6 +79,34 @@ extension InvariantChecker {
                 throw InvariantViolation(.refusedNeverAppears, "operation \(number) is called refused, and took effect")
             }
             clients.refuse(number)
+        case .accepted, .unknown: break
+        }
+    }
+
+    /// An operator is told what came of a step of a restore.
+    ///
+    /// - Parameter replaced: which it was to put into the place of the state; nil: another step.
+    mutating func answered(
+        _ outcome: ProposalOutcome, replacing replaced: RestoreID?, at time: UInt64
+    ) throws(InvariantViolation) {
+        switch outcome {
+        case .committed(let index, let outcome):
+            guard index <= committed.last, reference.effect(at: index)?.outcome == outcome else {
+                throw InvariantViolation(
+                    .acknowledgedWritesStay, "a step of a restore is called committed at \(index), where it had not this effect"
+                )
+            }
+            if let replaced, outcome == .change(.success(.done)), reference.restored[replaced] != index {
+                throw InvariantViolation(
+                    .acknowledgedWritesStay, "restore \(replaced) is said to be in effect since \(index), and is not")
+            }
+            clients.acknowledge(index, at: time)
+        case .refused:
+            guard let replaced else { return }
+            guard reference.restored[replaced] == nil else {
+                throw InvariantViolation(.refusedNeverAppears, "restore \(replaced) is called refused, and took effect")
+            }
+            clients.refuse(replaced)
         case .accepted, .unknown: break
         }
     }

@@ -25,8 +25,9 @@ extension InvariantChecker {
                 .appliedInOrderOnce, "node \(node) applies \(last.index) while its disk ends at \(view.durable.last)")
         }
         let byteCount = settings.byteCount(of: entries)
-        let waiting = view.unappliedBatches.reduce(0) { $0 + $1.byteCount }
-        view.unappliedBatches.append((last.index, byteCount))
+        let waiting = view.unappliedEntries.reduce(0) { $0 + $1.byteCount }
+        // One by one: a restore is applied alone, and what came with it later.
+        for entry in entries { view.unappliedEntries.append((entry.index, settings.byteCount(of: entry))) }
         let largest = entries.reduce(0) { max($0, settings.byteCount(of: $1)) }
         guard byteCount + waiting <= settings.unappliedByteCountMax + largest else {
             throw InvariantViolation(

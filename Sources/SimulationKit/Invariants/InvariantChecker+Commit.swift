@@ -20,8 +20,9 @@ extension InvariantChecker {
             }
             let (count, configuration) = (committed.configurations.count, reference.state.configuration)
             try committed.commit(entry, in: core.term)
-            let effects = try reference.apply(entry, clients: clients)
+            let (effects, replacement) = try reference.apply(entry, clients: clients)
             if !effects.isEmpty { try bodies.committed(effects, at: entry.index, in: configuration) }
+            if let replacement { try bodies.restored(replacement.file, at: entry.index, in: configuration) }
             if committed.configurations.count > count, let newest = committed.configurations.last {
                 try bodies.changed(to: newest.configuration, at: newest.since)
             }

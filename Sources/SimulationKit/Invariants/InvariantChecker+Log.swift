@@ -43,7 +43,7 @@ extension InvariantChecker {
     func installing(_ mark: SnapshotMark, on node: NodeID) {
         let view = view(node)
         view.handedToApply = mark.index
-        view.unappliedBatches = []
+        view.unappliedEntries = []
     }
 
     /// - Throws: if the snapshot contains what was never committed.

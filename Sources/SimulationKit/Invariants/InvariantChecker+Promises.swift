@@ -87,7 +87,7 @@ extension InvariantChecker {
     }
 
     func checkLimits(_ core: RaftCore, _ view: NodeView, _ settings: RaftSettings) throws(InvariantViolation) {
-        while let first = view.unappliedBatches.first, first.last <= core.applied { view.unappliedBatches.removeFirst() }
+        while let first = view.unappliedEntries.first, first.index <= core.applied { view.unappliedEntries.removeFirst() }
         guard core.cachedBytes <= settings.cacheByteCountMax || core.firstCachedIndex > min(core.durable, core.commit) else {
             throw InvariantViolation(
                 .limitsHold,

@@ -48,7 +48,7 @@ extension InvariantChecker {
         view.durableHardState = state
         view.pending = []
         view.writtenCount = 0
-        view.unappliedBatches = []
+        view.unappliedEntries = []
     }
 
     /// A core begins with what its log and state hold.

@@ -32,8 +32,8 @@ final class NodeView {
     var handedToApply = LogIndex.zero
     /// Changes of members in the log that are not applied.
     var unappliedChanges: [LogIndex] = []
-    /// Bytes of payload that the applier has and that are not applied, with the last index of each batch.
-    var unappliedBatches: [(last: LogIndex, byteCount: Int)] = []
+    /// Bytes of the entries that the applier has and that are not applied.
+    var unappliedEntries: [(index: LogIndex, byteCount: Int)] = []
 
     init(_ id: NodeID) {
         self.id = id

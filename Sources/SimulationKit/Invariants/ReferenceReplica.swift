@@ -1,5 +1,6 @@
 import KeyValueStore
 import Metadata
+import ObjectDataStore
 import Raft
 import Replication
 
@@ -19,7 +20,7 @@ struct ReferenceReplica {
 
     let genesis: Genesis
     var genesisMark: SnapshotMark { genesis.mark }
-    private let store: InMemoryStore
+    private var store: InMemoryStore
     private var machine: ReplicatedStateMachine
     private var digests: [StateDigest]
     /// The effects of operations, by their place in the log.
@@ -27,6 +28,11 @@ struct ReferenceReplica {
     private var places: [OperationKey: LogIndex] = [:]
     /// The operations of clients that took effect, by the number that each carries.
     private(set) var effectOfOperation: [UInt64: Effect] = [:]
+    /// What is in the files that operators restore.
+    private var files: [BodyID: InMemoryStore.Checkpoint] = [:]
+    /// Restores that took effect, and where.
+    private(set) var restored: [RestoreID: LogIndex] = [:]
+    var replacementCount: Int { restored.count }
 
     /// - Parameter mutations: those of the nodes: a bug in the rules of applying is the same everywhere, and has to be found otherwise.
     init(genesis: Genesis, mutations: ReplicationMutations) throws(InvariantViolation) {
@@ -52,13 +58,24 @@ struct ReferenceReplica {
     var snapshot: InMemorySnapshot { store.makeSnapshot() }
 
     /// - Parameter clients: who was told what; the results of others must not have been given up.
-    /// - Returns: what it does outside the store.
-    mutating func apply(_ entry: Entry, clients: ClientRecord) throws(InvariantViolation) -> ApplyEffects {
+    /// - Returns: what it does outside the store, and what takes the place of the state.
+    mutating func apply(
+        _ entry: Entry, clients: ClientRecord
+    ) throws(InvariantViolation) -> (effects: ApplyEffects, replacement: StateReplacement?) {
         let report: ApplyReport
+        let replacement: StateReplacement?
         do {
-            let transaction = store.makeTransaction()
-            report = try machine.apply([entry], in: transaction)
-            try store.commit(transaction, durability: .synced)
+            replacement = try machine.replacement(at: entry)
+            if let replacement {
+                try check(replacement, entry, clients)
+                report = try replace(replacement, entry)
+            } else {
+                let transaction = store.makeTransaction()
+                report = try machine.apply([entry], in: transaction)
+                try store.commit(transaction, durability: .synced)
+            }
+        } catch let violation as InvariantViolation {
+            throw violation
         } catch { throw InvariantViolation(.noInternalError, "the committed entry \(entry.index) cannot be applied: \(error)") }
         digests.append(machine.digest)
         for operation in report.operations {
@@ -73,7 +90,47 @@ struct ReferenceReplica {
             case .repeated, .sessionExpired, .beyondWindow: break
             }
         }
-        return report.effects
+        return (report.effects, replacement)
+    }
+
+    // MARK: Restores
+
+    mutating func keep(_ file: BodyID, _ checkpoint: InMemoryStore.Checkpoint) { files[file] = checkpoint }
+
+    /// What was prepared, and nothing else, takes the place of the state.
+    private func check(
+        _ replacement: StateReplacement, _ entry: Entry, _ clients: ClientRecord
+    ) throws(InvariantViolation) {
+        let id = replacement.restore
+        guard let preparation = machine.restore.preparation, preparation.restore == id else {
+            throw InvariantViolation(
+                .restoresArePrepared, "restore \(id) takes effect at \(entry.index), and its preparation has ended")
+        }
+        guard machine.state.sessions.contains(preparation.session) else {
+            throw InvariantViolation(
+                .restoresArePrepared, "restore \(id) takes effect at \(entry.index), and the session that prepared it has ended"
+            )
+        }
+        if let earlier = restored[id] {
+            throw InvariantViolation(
+                .oneEffectPerOperation, "restore \(id) takes effect at \(entry.index), and did at \(earlier)")
+        }
+        try clients.checkNotRefused(id, at: entry.index)
+    }
+
+    private mutating func replace(_ replacement: StateReplacement, _ entry: Entry) throws -> ApplyReport {
+        guard let checkpoint = files[replacement.file.id] else {
+            throw InvariantViolation(
+                .restoresArePrepared, "entry \(entry.index) restores file \(replacement.file.id), which nobody has made")
+        }
+        let next = InMemoryStore(checkpoint: checkpoint)
+        let transaction = next.makeTransaction()
+        let report = try machine.replaceMetadata(
+            with: next.makeSnapshot(), keeping: store.makeSnapshot(), at: entry, in: transaction)
+        try next.commit(transaction, durability: .synced)
+        store = next
+        restored[replacement.restore] = entry.index
+        return report
     }
 
     private mutating func note(
@@ -101,7 +158,7 @@ struct ReferenceReplica {
     /// The number of the client operation that an entry carries.
     static func operationNumber(_ entry: Entry) -> UInt64? {
         guard entry.type == .normal, !entry.payload.isEmpty, let command = try? Command(decoding: entry.payload),
-            case .operation(let operation) = command
+            case .operation(let operation) = command, operation.kind == .metadata
         else { return nil }
         return operationNumber(operation.operation)
     }

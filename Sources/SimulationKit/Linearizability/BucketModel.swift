@@ -22,6 +22,8 @@ package struct BucketModel: SequentialModel {
         case object(key: String, RegisterModel.Call)
         case list
         case deleteAll(keys: [String])
+        /// Sorted by key: what a snapshot file has in this bucket.
+        case restore([Object])
     }
 
     package enum Reply: Hashable, Sendable {
@@ -54,6 +56,9 @@ package struct BucketModel: SequentialModel {
         case .deleteAll(let keys):
             state.removeAll { keys.contains($0.key) }
             return .done
+        case .restore(let objects):
+            state = objects
+            return .done
         }
     }
 
@@ -66,6 +71,7 @@ package struct BucketModel: SequentialModel {
         case .object(let key, let call): "\(key): \(register.describe(call))"
         case .list: "list"
         case .deleteAll(let keys): "delete \(keys.joined(separator: " "))"
+        case .restore(let objects): "restore \(describe(objects))"
         }
     }
 

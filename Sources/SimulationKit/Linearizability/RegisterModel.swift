@@ -14,6 +14,8 @@ package struct RegisterModel: SequentialModel {
         /// If-None-Match: `*`: there must be no object.
         case putIfAbsent(Value)
         case deleteIfMatch(expected: Value)
+        /// The whole store becomes that of a snapshot file, which has this value here, or none.
+        case restore(Value?)
     }
 
     package enum Reply: Hashable, Sendable {
@@ -55,6 +57,9 @@ package struct RegisterModel: SequentialModel {
             guard found == expected else { return .preconditionFailed }
             state = nil
             return .done
+        case .restore(let value):
+            state = value
+            return .done
         }
     }
 
@@ -68,6 +73,7 @@ package struct RegisterModel: SequentialModel {
         case .putIfMatch(let value, let expected): "put \(value) if \(expected)"
         case .putIfAbsent(let value): "put \(value) if nothing"
         case .deleteIfMatch(let expected): "delete if \(expected)"
+        case .restore(let value): "restore \(describe(value))"
         }
     }
 

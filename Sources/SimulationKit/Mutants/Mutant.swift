@@ -34,7 +34,9 @@ package struct Mutant: Sendable {
         "replica/ignores-holders": "body-members", "replica/promotes-without-bodies": "body-members",
         "replica/leaves-joint-without-bodies": "body-members", "replica/believes-itself-whole": "body-members",
         "driver/abandons-unasked": "bodies",
-        "driver/keeps-unnamed": "bodies",
+        "driver/keeps-unnamed": "bodies", "replica/settles-early": "restores",
+        "replica/forgets-sessions-at-restore": "restores", "replica/ignores-preparation": "restores",
+        "raft/sends-retired": "restores",
     ]
 
     private static let escapes = [

@@ -49,6 +49,8 @@ package struct FaultClasses: OptionSet, Hashable, Sendable {
     package static let transfers = FaultClasses(rawValue: 1 << 23)
     package static let forcedSnapshots = FaultClasses(rawValue: 1 << 24)
     package static let oversizedProposals = FaultClasses(rawValue: 1 << 25)
+    /// Operators keep snapshot files, and put the state of one in the place of the cluster's.
+    package static let restores = FaultClasses(rawValue: 1 << 28)
 
     package static let all: [(name: String, faults: FaultClasses)] = [
         ("loss", .loss), ("duplication", .duplication), ("reordering", .reordering), ("lateness", .lateness),
@@ -59,7 +61,7 @@ package struct FaultClasses: OptionSet, Hashable, Sendable {
         ("damaged-snapshots", .damagedSnapshots), ("drift", .drift), ("clock-steps", .clockSteps),
         ("clock-freezes", .clockFreezes), ("membership", .membership), ("transfers", .transfers),
         ("forced-snapshots", .forcedSnapshots), ("oversized-proposals", .oversizedProposals),
-        ("slow-streams", .slowStreams), ("damaged-bodies", .damagedBodies),
+        ("slow-streams", .slowStreams), ("damaged-bodies", .damagedBodies), ("restores", .restores),
     ]
 
     package static let everything = FaultClasses(all.map(\.faults))

@@ -31,6 +31,8 @@ package enum Invariant: Int, Hashable, Sendable, CaseIterable {
     case namedBodiesStay = 28
     case releasedBodiesStayUnnamed = 29
     case bodiesAreAsNamed = 30
+    case restoresArePrepared = 31
+    case restoredFilesStay = 32
 
     package var title: String {
         switch self {
@@ -64,6 +66,8 @@ package enum Invariant: Int, Hashable, Sendable, CaseIterable {
         case .namedBodiesStay: "what the state names is deleted nowhere, and survives the loss of any minority"
         case .releasedBodiesStayUnnamed: "a body that was given up is never named"
         case .bodiesAreAsNamed: "a healed node has the bodies that its state names, whole, and no others"
+        case .restoresArePrepared: "a restore takes effect only while its preparation lasts, and with its file on a quorum"
+        case .restoredFilesStay: "a replica that has to restore a file finds it"
         }
     }
 }

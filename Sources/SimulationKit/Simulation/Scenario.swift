@@ -11,10 +11,13 @@ package struct Scenario: Sendable {
     package var nodeCounts: ClosedRange<Int> = 1...7
     /// In so many percent of the seeds clients put large bodies, too.
     package var bodyPercent = 0
+    /// In so many percent of those without large bodies operators restore snapshot files.
+    package var restorePercent = 0
 
     package static let all: [Scenario] = [
         Scenario(
-            name: "default", summary: "anything, a different mix for each seed", faults: .everything, bodyPercent: 25),
+            name: "default", summary: "anything, a different mix for each seed", faults: .everything, bodyPercent: 25,
+            restorePercent: 25),
         Scenario(name: "no-faults", summary: "a healthy cluster", faults: [], usesAll: true),
         Scenario(
             name: "network", summary: "messages are lost, repeated, late and out of order",
@@ -78,13 +81,20 @@ package struct Scenario: Sendable {
                 .diskStalls,
             ],
             usesAll: true, nodeCounts: 3...5, bodyPercent: 100),
+        Scenario(
+            name: "restores", summary: "snapshot files take the place of the state while nodes and connections fail",
+            faults: [
+                .loss, .resets, .oneWayLoss, .partitions, .kills, .powerLoss, .crashStorms, .pauses, .wipedDisks, .fullDisks,
+                .diskStalls, .forcedSnapshots, .membership, .transfers, .lateness, .changedSettings,
+            ],
+            nodeCounts: 3...5, restorePercent: 100),
     ]
 
     package static let standard = all[0]
 
     package init(
         name: String, summary: String, faults: FaultClasses, usesAll: Bool = false, beginsEmpty: Bool = false,
-        nodeCounts: ClosedRange<Int> = 1...7, bodyPercent: Int = 0
+        nodeCounts: ClosedRange<Int> = 1...7, bodyPercent: Int = 0, restorePercent: Int = 0
     ) {
         self.name = name
         self.summary = summary
@@ -93,6 +103,7 @@ package struct Scenario: Sendable {
         self.beginsEmpty = beginsEmpty
         self.nodeCounts = nodeCounts
         self.bodyPercent = bodyPercent
+        self.restorePercent = restorePercent
     }
 
     package static func named(_ name: String) -> Scenario? { all.first { $0.name == name } }

@@ -35,14 +35,20 @@ package struct SimulationSettings: Hashable, Sendable {
         hasTinyLimits = random.chance(1, in: 2)
         beginsEmpty = random.chance(1, in: 3) || scenario.beginsEmpty
         var chosen: FaultClasses = []
-        for (_, faults) in FaultClasses.all where scenario.faults.contains(faults) {
+        for (_, faults) in FaultClasses.all where scenario.faults.contains(faults) && faults != .restores {
             if random.chance(1, in: 2) || scenario.usesAll { chosen.insert(faults) }
         }
         self.faults = chosen
         // Drawn apart: without bodies a seed is the run that it was before there were any.
         var bodies = SeededRandom(seed: seed ^ 0x626f_6479)
         hasBodies = bodies.chance(scenario.bodyPercent, in: 100)
+        // Likewise.
+        var restores = SeededRandom(seed: seed ^ 0x7265_7374_6f72_6573)
+        if !hasBodies, restores.chance(scenario.restorePercent, in: 100) { self.faults.insert(.restores) }
     }
+
+    /// Operators restore snapshot files. Not in runs with bodies, whose keeper knows nothing of it here.
+    var hasRestores: Bool { faults.contains(.restores) && !hasBodies }
 
     func happens(fault number: Int) -> Bool {
         number <= faultCountMax ?? .max && !skippedFaults.contains(number)

@@ -120,6 +120,7 @@ extension Simulation {
     func completed(
         _ token: RequestToken, _ outcome: ProposalOutcome, _ node: SimulatedNode
     ) throws(InvariantViolation) {
+        if let call = restores.calls.removeValue(forKey: token.rawValue) { return try completed(call, outcome) }
         let call = try take(token)
         try checker?.answered(call.number, outcome, level: call.level, at: now)
         switch outcome {
@@ -200,6 +201,13 @@ extension Simulation {
             }
             addDeleteAll(bucket, keys, call, isKnown: true)
         case (.putLarge, .change(.success)), (.putEventually, .change(.success)): break
+        case (.putPart, .change(.failure(let error))), (.complete, .change(.failure(let error))):
+            // The upload, or its part, was begun after the snapshot file that was restored since.
+            let isRestored = checker.map { $0.reference.replacementCount > 0 } ?? false
+            guard isRestored, error.code == .noSuchUpload || error.code == .invalidPart else {
+                throw InvariantViolation(.acknowledgedWritesStay, "operation \(call.number) is answered with \(outcome)")
+            }
+            workload.uploads[call.client] = nil
         default:
             throw InvariantViolation(.acknowledgedWritesStay, "operation \(call.number) is answered with \(outcome)")
         }

@@ -34,7 +34,7 @@ struct ChaosTests {
         .commitsEarlierTerms, .overlapsChanges, .keepsTailBehindSnapshot, .installsStaleSnapshots, .ignoresUnappliedChanges,
         .commitsBeyondChanges, .leadsBeforeOwnVote, .helpsDisturbers, .refusesAsLearner, .campaignsUnrehearsed,
         .countsEarlierTerms, .ignoresWindow, .leadsOnStalledDisk, .addsDeadVoters, .forgetsRemovedNodes, .keepsTruncatedChanges,
-        .countsReports, .ignoresBase, .reusesReadPositions,
+        .countsReports, .ignoresBase, .reusesReadPositions, .sendsRetired,
     ]
     static let mutants = RaftMutations.all.filter { rarelyFound.isDisjoint(with: $0.mutation) }
 

@@ -196,11 +196,13 @@ final class TestCluster {
     }
 
     func propose(
-        _ operation: [UInt8], on node: TestNode, level: WriteLevel = .majority, within milliseconds: UInt64 = 10_000
+        _ operation: [UInt8], kind: SessionOperation.Kind = .metadata, on node: TestNode, level: WriteLevel = .majority,
+        within milliseconds: UInt64 = 10_000
     ) -> RequestToken {
         let token = token()
         let deadline = now.adding(milliseconds: milliseconds)
-        node.handle(.propose(Proposal(token: token, operation: operation, level: level, deadline: deadline)), at: now)
+        let proposal = Proposal(token: token, kind: kind, operation: operation, level: level, deadline: deadline)
+        node.handle(.propose(proposal), at: now)
         return token
     }
 

@@ -1,6 +1,7 @@
 import KeyValueStore
 import Metadata
 import NIOCore
+import ObjectDataStore
 import Raft
 import Replication
 import Testing
@@ -35,6 +36,8 @@ final class TestNode {
     /// The next chunks that are sent have a bit turned.
     var damagesChunks = 0
     private(set) var checkedSnapshots: [SnapshotID] = []
+    /// What this node finds of files that take the place of its state; an entry that needs another one waits, as behind `holdsApply`.
+    var files: [BodyID: InMemoryStore.Checkpoint] = [:]
 
     // What was seen.
     private(set) var outcomes: [RequestToken: ProposalOutcome] = [:]
@@ -204,11 +207,47 @@ final class TestNode {
         holdsApply = false
         let held = heldEntries
         heldEntries = []
-        for entries in held { apply(entries, at: now) }
+        for entries in held {
+            if holdsApply { heldEntries.append(entries) } else { apply(entries, at: now) }
+        }
         perform(at: now)
     }
 
     private func apply(_ entries: [Entry], at now: ClockReading) {
+        var rest = entries[...]
+        while let first = rest.first {
+            do {
+                if let replacement = try machine?.replacement(at: first) {
+                    guard let file = files[replacement.file.id] else {
+                        heldEntries.insert(Array(rest), at: 0)
+                        holdsApply = true
+                        return
+                    }
+                    try replaceState(file, first, at: now)
+                    rest = rest.dropFirst()
+                    continue
+                }
+            } catch { Issue.record("a file does not become the state: \(error)") }
+            // One that may replace the state begins a batch, in which it may be alone.
+            let batch = rest.prefix(1) + rest.dropFirst().prefix { !$0.mayReplaceState }
+            rest = rest.dropFirst(batch.count)
+            applyBatch(Array(batch), at: now)
+        }
+    }
+
+    private func replaceState(_ file: InMemoryStore.Checkpoint, _ entry: Entry, at now: ClockReading) throws {
+        let next = InMemoryStore(checkpoint: file)
+        let transaction = next.makeTransaction()
+        guard
+            let report = try machine?.replaceMetadata(
+                with: next.makeSnapshot(), keeping: store.makeSnapshot(), at: entry, in: transaction)
+        else { return }
+        try next.commit(transaction, durability: .synced)
+        store = next
+        answer(.applied(report), at: now)
+    }
+
+    private func applyBatch(_ entries: [Entry], at now: ClockReading) {
         let transaction = store.makeTransaction()
         do throws(ApplyFailure) {
             guard let report = try machine?.apply(entries, in: transaction) else { return }

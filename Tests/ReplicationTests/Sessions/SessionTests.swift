@@ -6,9 +6,9 @@ import Testing
 
 /// The state machine alone, fed with entries.
 struct ApplyBench {
-    let store = InMemoryStore(families: KeySchema.families)
+    var store = InMemoryStore(families: KeySchema.families)
     var machine: ReplicatedStateMachine
-    private(set) var index = LogIndex(1)
+    var index = LogIndex(1)
     let mutations: ReplicationMutations
 
     static let nodes = [NodeID(1), NodeID(2), NodeID(3)]

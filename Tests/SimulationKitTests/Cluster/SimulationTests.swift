@@ -74,6 +74,45 @@ struct SimulationTests {
         #expect(found == invariant)
     }
 
+    @Test(
+        "A bug in the restoring of snapshot files that is put back is found",
+        arguments: [
+            ("replica/settles-early", Invariant.restoredFilesStay),
+            ("replica/forgets-sessions-at-restore", .oneEffectPerOperation),
+            ("replica/ignores-preparation", .restoresArePrepared),
+        ])
+    func restoreMutants(name: String, invariant: Invariant) throws {
+        var found: Invariant?
+        for seed in 1...40 as ClosedRange<UInt64> where found == nil {
+            var settings = try Self.settings(seed, "restores")
+            settings.eventCount = SimulationSettings.eventCountStandard
+            settings.mutant = name
+            found = Simulation(settings).run().violation?.invariant
+        }
+        #expect(found == invariant)
+    }
+
+    @Test("A run with restores does all that can be done with them")
+    func restores() throws {
+        var total = SimulationStatistics()
+        for seed in 1...6 as ClosedRange<UInt64> {
+            var settings = try Self.settings(seed, "restores")
+            settings.eventCount = SimulationSettings.eventCountStandard
+            let result = Simulation(settings).run()
+            #expect(result.violation == nil, "seed \(seed): \(result.violation.map { "\($0)" } ?? "")")
+            total.add(result.statistics)
+        }
+        #expect(total.restoreCount > 20 && total.restoredCount > 4 && total.replacementCount > 2 * total.restoredCount)
+        #expect(total.refusedRestoreCount > 0 && total.undecidedCount == 0)
+    }
+
+    @Test("A quarter of the default seeds without bodies restores, and no seed with bodies does")
+    func restoreShare() throws {
+        let drawn = (1...400 as ClosedRange<UInt64>).map { SimulationSettings(seed: $0) }
+        let count = drawn.count { $0.faults.contains(.restores) }
+        #expect((50...100).contains(count) && !drawn.contains { $0.hasBodies && $0.faults.contains(.restores) })
+    }
+
     @Test("A run with bodies does all that can be done with them")
     func bodies() throws {
         var total = SimulationStatistics()

@@ -28,6 +28,25 @@ import Testing
         #expect(!Self.isAccepted(puts + [Self.op(2, .list, 0...9, .listing([b]))]))
     }
 
+    @Test func aRestoreIsOneMoment() {
+        let old = BucketModel.Object(key: "a", value: 1)
+        let before = [
+            Self.put("a", 1, 0...1), Self.put("a", 2, 2...3), Self.put("b", 3, 4...5),
+            Self.op(9, .restore([old]), 6...20, .done),
+        ]
+        let a = Self.op(3, .object(key: "a", .get), 7...8, .object(.value(1)))
+        let b = Self.op(3, .object(key: "b", .get), 9...10, .object(.value(3)))
+        let none = Self.op(3, .object(key: "b", .get), 9...10, .object(.absent))
+        #expect(Self.isAccepted(before + [a, none]))
+        #expect(Self.isAccepted(before + [b]))
+        #expect(!Self.isAccepted(before + [a, b]))
+        #expect(!Self.isAccepted(before + [Self.op(3, .list, 21...22, .listing([]))]))
+        // An outcome that nobody knows may be either.
+        let unknown = Operation(client: 9, call: .restore([old]), invoked: 6, outcome: nil)
+        #expect(Self.isAccepted(before.dropLast() + [unknown, b]))
+        #expect(Self.isAccepted(before.dropLast() + [unknown, a, none]))
+    }
+
     @Test func aDeleteOfSeveralKeysIsOneMoment() {
         let before = [
             Self.put("a", 1, 0...1), Self.put("b", 2, 2...3), Self.op(2, .deleteAll(keys: ["a", "b"]), 4...20, .done),
