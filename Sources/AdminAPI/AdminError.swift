@@ -53,6 +53,11 @@ extension AdminError {
                 .conflict, "IdentityTaken",
                 "The id \(node) belongs to another disk, for ever: it may have promised what a new one does not know. Give the new node an id that was never used."
             )
+        case .outdated(let node):
+            self.init(
+                .conflict, "OutdatedDisk",
+                "Node \(node) was a member before a snapshot was restored, and has not got it; the file is gone. Start a node with an empty data directory and an id that was never used in its place."
+            )
         case .notEmpty(let node):
             self.init(
                 .conflict, "NotEmpty",

@@ -105,6 +105,9 @@ package struct RaftCore: Sendable {
     /// The last entry that the log has forgotten.
     package var baseIndex: LogIndex { log.baseIndex }
 
+    /// The log has a change of members that is not in force yet.
+    package var hasUnappliedChange: Bool { log.firstChange(after: log.applied) != nil }
+
     /// Nil for an entry that is forgotten or not there.
     package func term(at index: LogIndex) -> Term? { log.term(at: index) }
 

@@ -39,6 +39,8 @@ struct MembershipOperation: Sendable {
     var since: ClockReading
     /// Whoever is counted on must say of all bodies that entries up to this one name that it has them.
     let bodiesIndex: LogIndex
+    /// The end of the log when it began.
+    let lastIndex: LogIndex
     /// Whoever asked does not look at this node's role first: it may have been the leader for an instant only.
     var isPatient: Bool {
         switch caller {

@@ -37,6 +37,8 @@ package enum CommandRefusal: Error, Hashable, Sendable {
     case identityTaken(NodeID, Incarnation)
     /// The node belongs to another cluster, or has a state of its own.
     case notEmpty(NodeID)
+    /// It was a member before a snapshot was restored whose file is gone: it has the entry, and can never apply it.
+    case outdated(NodeID)
     /// It was not heard from in time.
     case unreachable(NodeID)
     /// Its build does not know the rules of the cluster.

@@ -39,7 +39,7 @@ extension Replica {
             begin(
                 MembershipOperation(
                     caller: caller, goal: .remove(node), newcomer: nil, isForced: isForced, step: .catchingUp, since: now,
-                    bodiesIndex: core.commit))
+                    bodiesIndex: core.commit, lastIndex: core.lastIndex))
         }
     }
 
@@ -57,7 +57,7 @@ extension Replica {
         begin(
             MembershipOperation(
                 caller: caller, goal: .changeAddress(Member(member.identity, address: address)), newcomer: nil,
-                isForced: false, step: .catchingUp, since: now, bodiesIndex: core.commit))
+                isForced: false, step: .catchingUp, since: now, bodiesIndex: core.commit, lastIndex: core.lastIndex))
     }
 
     private mutating func adding(
@@ -80,7 +80,7 @@ extension Replica {
         return MembershipOperation(
             caller: caller, goal: goal, newcomer: ConfiguredNode(newcomer, address: address), isForced: false,
             step: .contacting,
-            since: now, bodiesIndex: core.commit)
+            since: now, bodiesIndex: core.commit, lastIndex: core.lastIndex)
     }
 
     private mutating func begin(_ operation: MembershipOperation) {
@@ -170,8 +170,15 @@ extension Replica {
             }
             return
         }
+        // What is in the log may settle a restore. (None is settled while this goes on.)
+        guard applied >= operation.lastIndex else {
+            giveUpIfLate(operation)
+            return
+        }
         if members.member(id) == nil, !status.isEmpty {
             finish(.refused(.notEmpty(id)))
+        } else if !status.isEmpty, status.applied < restore.settled {
+            finish(.refused(.outdated(id)))
         } else if status.version < version {
             finish(.refused(.unsupportedVersion(id, status.version)))
         } else if core.configuration.learners.hasSorted(id) {

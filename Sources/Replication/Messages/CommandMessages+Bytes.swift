@@ -37,6 +37,7 @@ package enum CommandRefusalCode: UInt8, Sendable, CaseIterable {
     case tooManyMembers = 15
     case invalidAddress = 16
     case other = 17
+    case outdated = 18
 }
 
 package enum CommandDoubtCode: UInt8, Sendable, CaseIterable {
@@ -122,6 +123,9 @@ extension [UInt8] {
             append(NodeIdentity(node, incarnation))
         case .notEmpty(let node):
             code(.notEmpty)
+            appendLittleEndian(node.rawValue)
+        case .outdated(let node):
+            code(.outdated)
             appendLittleEndian(node.rawValue)
         case .unreachable(let node):
             code(.unreachable)
@@ -233,6 +237,7 @@ extension BytesReader {
             let identity = try readIdentity("node")
             return .identityTaken(identity.node, identity.incarnation)
         case .notEmpty: return .notEmpty(try readNode("node"))
+        case .outdated: return .outdated(try readNode("node"))
         case .unreachable: return .unreachable(try readNode("node"))
         case .unsupportedVersion: return .unsupportedVersion(try readNode("node"), ClusterVersion(try readUInt32()))
         case .didNotCatchUp:

@@ -72,7 +72,8 @@ extension CommandOutcome {
 extension CommandRefusal {
     fileprivate var forPeers: CommandRefusal {
         switch self {
-        case .notLeader, .busy, .alreadyVoter, .notMember, .identityTaken, .notEmpty, .unreachable, .unsupportedVersion,
+        case .notLeader, .busy, .alreadyVoter, .notMember, .identityTaken, .notEmpty, .outdated, .unreachable,
+            .unsupportedVersion,
             .didNotCatchUp, .bodiesLacking, .notTakenOver, .tooManyMembers, .invalidAddress:
             self
         case .change(.losesQuorum), .transfer(.notVoter), .transfer(.inactive): self

@@ -7,9 +7,10 @@ extension Replica {
         core.retire(upTo: restore.settled)
     }
 
-    /// Lets the files of replacements go that every member has applied: none will ask for them any more.
+    /// Lets the files of replacements go that every member has applied: none will ask for them any more. Not while members change: who comes
+    /// is looked at before, and might not count here yet.
     mutating func settleRestores() {
-        guard !restore.unsettled.isEmpty,
+        guard !restore.unsettled.isEmpty, membership == nil, !core.hasUnappliedChange,
             settledRestoresAt.map({ now.milliseconds(since: $0) >= settings.membership.stepMilliseconds }) ?? true
         else { return }
         var everywhere = applied

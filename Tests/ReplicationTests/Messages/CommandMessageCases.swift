@@ -15,7 +15,7 @@ enum CommandMessageCases {
 
     static let refusals: [CommandRefusal] = [
         .notLeader(nil), .notLeader(NodeID(2)), .busy, .alreadyVoter(NodeID(2)), .notMember(NodeID(9)),
-        .identityTaken(NodeID(4), Incarnation(77)), .notEmpty(NodeID(4)), .unreachable(NodeID(4)),
+        .identityTaken(NodeID(4), Incarnation(77)), .notEmpty(NodeID(4)), .outdated(NodeID(4)), .unreachable(NodeID(4)),
         .unsupportedVersion(NodeID(4), ClusterVersion(3)), .didNotCatchUp(NodeID(4), behind: 1000), .bodiesLacking(nil),
         .bodiesLacking(3), .change(.losesQuorum(active: 1, needed: 2)), .transfer(.notVoter(NodeID(9))),
         .transfer(.inactive(NodeID(3))), .notTakenOver, .tooManyMembers, .invalidAddress, .other(""), .other("a reason"),

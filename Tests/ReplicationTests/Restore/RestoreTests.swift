@@ -129,6 +129,39 @@ struct RestoreTests {
         #expect(try !Self.settledWithoutOne(mutations: PutBack.bug))
     }
 
+    @Test("A disk that was away when a restore was settled, and has its entry, is not added again")
+    func outdatedDisk() throws {
+        var settings = TestCluster.settings
+        settings.version = .restores
+        let cluster = try TestCluster.ready(4, settings: settings)
+        let leader = try #require(cluster.leader)
+        try cluster.run { cluster.nodes.allSatisfy { $0.replica?.version == .restores } }
+        try cluster.putAndWait("old", 1, on: leader)
+        let backup = try TestBackup(1, of: leader.store, try #require(leader.machine))
+        let away = try #require(cluster.followers.first)
+        for node in cluster.nodes where node !== away { node.files[backup.file.id] = backup.checkpoint }
+        let holders = cluster.nodes.filter { $0 !== away }.map(\.node).sorted()
+        for step in [.begin(ApplyBench.restore), .replace(backup.replacement(ApplyBench.restore, holders: [holders]))]
+            as [RestoreStep]
+        {
+            let token = cluster.propose(step.encoded(), kind: .restore, on: leader)
+            try cluster.run { leader.outcomes[token] != nil }
+        }
+        let entry = try #require(leader.replica?.restore.unsettled.first?.index)
+        try cluster.run { away.log.stored.lastIndex >= entry }
+        away.crash()
+        let removal = cluster.command(.remove(away.node, isForced: false), on: leader)
+        try cluster.run { leader.commands[removal] != nil }
+        #expect(leader.commands[removal] == .done)
+        try cluster.run { leader.replica?.restore.settled == entry }
+
+        try away.begin(at: cluster.now)
+        let addition = cluster.command(.add(away.node, address: Array("node-9".utf8)), on: leader)
+        try cluster.run { leader.commands[addition] != nil }
+        #expect(leader.commands[addition] == .refused(.outdated(away.node)))
+        #expect(leader.replica?.core.configuration.members.count == 3)
+    }
+
     /// Three members, of which one does not find the file for long.
     ///
     /// - Returns: whether the restore was settled while a member lacked it.
