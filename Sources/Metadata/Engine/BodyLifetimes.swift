@@ -51,8 +51,6 @@ package final class BodyLifetimes: Sendable {
     /// What is released from now on is removed again.
     package func resume() { state.withLock { $0.isHeld = false } }
 
-    package var isHeld: Bool { state.withLock { $0.isHeld } }
-
     private func removeOutsideOfLock(_ bodies: [BodyID]) {
         if !bodies.isEmpty { remove(bodies) }
     }

@@ -94,4 +94,31 @@ struct BodyLifetimesTests {
         lifetimes.unpin([body(3)])
         #expect(removed.all == [1, 2, 4, 5, 3])
     }
+
+    @Test(
+        "While all are held nothing goes: not what waits for a lookup or a pin, not what is released meanwhile; later releases do"
+    )
+    func held() {
+        let removed = Removed()
+        let lifetimes = removed.makeLifetimes()
+        let reader = lifetimes.beginLookup()
+        lifetimes.endLookup(reader, pinning: [body(1)])
+        let lookup = lifetimes.beginLookup()
+        lifetimes.release([body(1), body(2)])
+        lifetimes.hold()
+        lifetimes.endLookup(lookup, pinning: [body(3)])
+        lifetimes.unpin([body(1)])
+        lifetimes.release([body(3), body(4)])
+        #expect(removed.all == [])
+        lifetimes.resume()
+        lifetimes.unpin([body(3)])
+        #expect(removed.all == [])
+        lifetimes.release([body(5)])
+        #expect(removed.all == [5])
+        let later = lifetimes.beginLookup()
+        lifetimes.release([body(4)])
+        #expect(removed.all == [5])
+        lifetimes.endLookup(later, pinning: [])
+        #expect(removed.all == [5, 4])
+    }
 }
