@@ -44,7 +44,7 @@ package struct ExportedState: Sendable {
             try BackupError.files { () throws(FileSystemError) in try fileSystem.makeDirectory(directory) }
             var sections = BackupSections(of: file)
             _ = try sections.unpackStore(into: directory, fileSystem)
-            store = try Self.open(directory)
+            store = try Self.open(directory, cacheByteCount: nil)
             snapshot = store.makeSnapshot()
         } catch {
             try? fileSystem.removeAll(directory)
@@ -57,9 +57,11 @@ package struct ExportedState: Sendable {
     }
 
     /// A store that is read once, and stays as it is.
-    static func open(_ path: String) throws(BackupError) -> RocksDBStore {
+    ///
+    /// - Parameter cacheByteCount: of blocks; nil: as a server has it, for point reads all over the store, which need its filters again and again.
+    static func open(_ path: String, cacheByteCount: Int? = 8 << 20) throws(BackupError) -> RocksDBStore {
         var options = RocksDBOptions()
-        options.blockCacheBytes = 8 << 20
+        if let cacheByteCount { options.blockCacheBytes = cacheByteCount }
         options.backgroundJobs = 1
         return try BackupError.store { () throws(KeyValueStoreError) in
             try RocksDBStore(reading: path, families: KeySchema.families, options: options)
