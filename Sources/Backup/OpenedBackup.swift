@@ -48,12 +48,7 @@ package struct OpenedBackup: Sendable {
         let end = BackupEnd(decoding: tail)
         try Self.checkMagic(head, hasEnd: end != nil, path)
         headerByteCount = Int(head.uint32(at: 12))
-        let bytes = try Self.readHeader(file, headerByteCount, of: byteCount, path)
-        let version = head.uint32(at: 8)
-        guard version == BackupFormat.version else { throw .unknownVersion(path: path, version) }
-        do throws(RecordDamage) { header = try BackupHeader(decoding: bytes) } catch {
-            throw .damaged(path: path, reason: "\(error)")
-        }
+        header = try Self.decodeHeader(file, head, headerByteCount, of: byteCount, path)
         guard byteCount >= header.fileByteCount else {
             throw .cutShort(path: path, byteCount: byteCount, expected: header.fileByteCount)
         }
@@ -82,12 +77,7 @@ package struct OpenedBackup: Sendable {
         self.file = file
         try Self.checkMagic(head, hasEnd: false, path)
         headerByteCount = Int(head.uint32(at: 12))
-        let bytes = try Self.readHeader(file, headerByteCount, of: byteCount, path)
-        let version = head.uint32(at: 8)
-        guard version == BackupFormat.version else { throw .unknownVersion(path: path, version) }
-        do throws(RecordDamage) { header = try BackupHeader(decoding: bytes) } catch {
-            throw .damaged(path: path, reason: "\(error)")
-        }
+        header = try Self.decodeHeader(file, head, headerByteCount, of: byteCount, path)
         end = BackupEnd(fileByteCount: header.fileByteCount, digest: id)
         isStateAlone = true
         guard byteCount == stateByteCount else {
@@ -118,6 +108,17 @@ package struct OpenedBackup: Sendable {
         if head.isEmpty { throw .foreign(path: path, reason: "it is empty") }
         guard head.count == BackupFormat.headByteCount else {
             throw .cutShort(path: path, byteCount: UInt64(head.count), expected: nil)
+        }
+    }
+
+    private static func decodeHeader(
+        _ file: any File, _ head: [UInt8], _ headerByteCount: Int, of fileByteCount: UInt64, _ path: String
+    ) throws(BackupError) -> BackupHeader {
+        let bytes = try readHeader(file, headerByteCount, of: fileByteCount, path)
+        let version = head.uint32(at: 8)
+        guard version == BackupFormat.version else { throw .unknownVersion(path: path, version) }
+        do throws(RecordDamage) { return try BackupHeader(decoding: bytes) } catch {
+            throw .damaged(path: path, reason: "\(error)")
         }
     }
 

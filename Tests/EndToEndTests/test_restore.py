@@ -1,6 +1,5 @@
 """The state of a running cluster replaced by that of a snapshot file, through its log."""
 
-import json
 import os
 import random
 import threading
@@ -11,7 +10,7 @@ import pytest
 from support.admin import ask, rustfs_admin
 from support.backups import create
 from support.bodies import flip, get, put, wait_for_same_bodies
-from support.cluster import wait_until
+from support.cluster import Cluster, wait_until
 
 KIB, MIB = 1 << 10, 1 << 20
 BUCKET = "restored"
@@ -287,8 +286,6 @@ def test_a_cluster_of_one(own_cluster):
 
 @pytest.fixture(scope="module")
 def shared(workspace):
-    from support.cluster import Cluster
-
     cluster = Cluster(workspace / "restore-shared", replication=TIDY).start()
     cluster.contents = fill(cluster.nodes[0], count=10)
     cluster.with_data, cluster.without_data = cluster.directory / "data.snap", cluster.directory / "metadata.snap"
@@ -296,16 +293,6 @@ def shared(workspace):
     create(cluster.nodes[0], cluster.without_data, with_data=False)
     yield cluster
     cluster.close()
-
-
-def unchanged(cluster, check):
-    before = cluster.wait_until_equal()[1]
-    result = check()
-    # What prepares and gives up leaves nothing behind but its entries in the log.
-    cluster.wait_until_equal()
-    for path, body in cluster.contents.items():
-        assert get(cluster.nodes[1], path).body == body
-    return before, result
 
 
 def test_without_data_it_is_restored_if_every_body_is_there(shared):

@@ -51,11 +51,6 @@ package final class SnapshotRestorer: Sendable {
     /// Of the one that began last; nil: none has.
     package var progress: RestoreProgress? { state.withLock { $0.progress } }
 
-    /// Returns when this node has the state of the file.
-    package func restore(_ path: String) async throws(RestoreError) -> RestoredSnapshot {
-        try await start(path).value.get()
-    }
-
     /// Begins. - Throws: `.busy`, `.stopped`.
     @discardableResult
     package func start(_ path: String) throws(RestoreError) -> Task<Result<RestoredSnapshot, RestoreError>, Never> {
